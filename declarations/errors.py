@@ -1,0 +1,128 @@
+"""One family of errors with the trade's classes. It knows no HTTP: `gateway/problems.py` turns them into replies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from declarations.faults import Fault
+
+
+class OnewindowError(Exception):
+    """Anything the window refuses. `code` is stable; words are for people, `details` for programs."""
+
+    code: ClassVar[str] = "error"
+
+    def __init__(
+        self,
+        message_en: str,
+        message_zh: str = "",
+        *,
+        faults: Sequence[Fault] = (),
+        details: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(message_en)
+        self.message_en = message_en
+        self.message_zh = message_zh or message_en
+        self.faults = list(faults)
+        self.details = details or {}
+
+
+class UnreadableDocument(OnewindowError):
+    """The bytes are no document of ours: not well formed, wrong encoding, a DOCTYPE, too deep."""
+
+    code = "malformed_document"
+
+
+class TooLarge(OnewindowError):
+    """The body is larger than this door takes."""
+
+    code = "too_large"
+
+
+class InvalidDeclaration(OnewindowError):
+    """A readable declaration with faults; nothing was stored or sent."""
+
+    code = "invalid_declaration"
+
+
+class NotFound(OnewindowError):
+    """No such thing, or not yours to see."""
+
+    code = "not_found"
+
+
+class DuplicateReference(OnewindowError):
+    """The trader's reference is on a live filing; `details["declaration_id"]` names it."""
+
+    code = "duplicate_reference"
+
+
+class IdempotencyKeyReused(OnewindowError):
+    """The same Idempotency-Key came with another body."""
+
+    code = "idempotency_key_reused"
+
+
+class MoveNotAllowed(OnewindowError):
+    """The declaration's state does not allow this act."""
+
+    code = "move_not_allowed"
+
+
+class Unauthorised(OnewindowError):
+    """No credential, or one we do not know."""
+
+    code = "unauthorised"
+
+
+class Forbidden(OnewindowError):
+    """A known caller without the right to this act, or a wrong signature."""
+
+    code = "forbidden"
+
+
+class BadRequest(OnewindowError):
+    """A parameter or header that cannot be understood."""
+
+    code = "bad_request"
+
+
+class StorageUnavailable(OnewindowError):
+    """The database cannot take writes now; nothing was stored."""
+
+    code = "storage_unavailable"
+
+
+class AgencyUnavailable(OnewindowError):
+    """Nothing reached the agency; try again, after `retry_after` seconds where it said so."""
+
+    code = "agency_unavailable"
+
+    def __init__(self, message_en: str, message_zh: str = "", *, retry_after: float | None = None) -> None:
+        super().__init__(message_en, message_zh)
+        self.retry_after = retry_after
+
+
+class AgencyRefused(OnewindowError):
+    """The agency will not take this message; sending it again changes nothing."""
+
+    code = "agency_refused"
+
+
+class OutcomeUnknown(OnewindowError):
+    """The message may have reached the agency; only its answer, or asking it, can tell."""
+
+    code = "outcome_unknown"
+
+
+class UnreadableResponse(OnewindowError):
+    """An agency's answer we cannot read or match: it is kept and shown to the operator, never guessed."""
+
+    code = "unreadable_response"
+
+
+class BadConfiguration(OnewindowError):
+    """Tables, schemas or settings that contradict themselves; the start is refused. `faults` name file, row and column."""
+
+    code = "bad_configuration"
