@@ -1,0 +1,354 @@
+"""Reading an agency's answers: bytes -> neutral responses, by tables (`mappings/<agency>/<answer>/<version>/`).
+
+Nothing is guessed: what is malformed, of an unknown kind, invalid by its schema or without a readable date is an
+UnreadableResponse, kept and shown to the operator. A code no table holds is *not* unreadable: status.py shows it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, cast
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from lxml import etree
+
+from declarations.bundle import Bundle
+from declarations.codelists import CodeLists
+from declarations.conversions import split_part
+from declarations.errors import BadConfiguration, UnreadableResponse
+from declarations.faults import Fault
+from declarations.functions import FUNCTIONS
+from declarations.responses import StatusWords
+from declarations.status import Answer
+from declarations.tables import MapRow, MessageTable, TableFaults, load_message, message_versions
+from declarations.xmlform import parse_xml
+
+MAX_BYTES = 1_048_576
+"""A receipt is a few kilobytes; what is larger is not one, and is refused before it is parsed."""
+FIELDS = (
+    "agency_message_id", "refers_to", "refers_to_file", "code", "at", "agency_reference", "unified_number",
+    "clearance_form_id", "pointer", "text", "place", "due", "channel_note",
+)  # fmt: skip
+"""The neutral response: what a row of an answer's map.csv can fill."""
+HOWS = ("copy", "const", "date", "split")
+_SHOWN = 5
+_XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
+_XS = "{http://www.w3.org/2001/XMLSchema}"
+_TOKENS = {
+    "yyyy": r"(?P<year>[0-9]{4})",
+    "MM": r"(?P<month>[0-9]{2})",
+    "dd": r"(?P<day>[0-9]{2})",
+    "HH": r"(?P<hour>[0-9]{2})",
+    "mm": r"(?P<minute>[0-9]{2})",
+    "ss": r"(?P<second>[0-9]{2})",
+}
+_FIELDS = frozenset({"year", "month", "day", "hour", "minute", "second"})
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One answer of an agency in neutral terms. `at` is UTC; None only where the agency's message has no time at all.
+
+    `key` is the agency's own id of the answer, else the hash of what identifies it. `due` is as the agency wrote it, or
+    ISO 8601 with offset where the table reads a date. `refers_to_file` falls back on the name of the file it came in.
+    `raw` holds every value of the record by its path.
+    """
+
+    agency: str
+    message: str
+    code: str
+    at: datetime | None
+    refers_to: str | None
+    refers_to_file: str | None
+    agency_reference: str | None
+    unified_number: str | None
+    clearance_form_id: str | None
+    pointer: str | None
+    text: str | None
+    place: str | None
+    due: str | None
+    channel_note: str | None
+    key: str
+    raw: dict[str, str]
+
+    def answer(self, received_at: datetime) -> Answer:
+        """What status keeps of it; `received_at` stands in only where the agency's message has no time."""
+        return Answer(
+            self.message, self.code, self.at or received_at, self.key, self.text, self.place, self.due,
+            self.agency_reference, self.clearance_form_id, self.pointer,
+        )  # fmt: skip
+
+
+class DateForms:
+    """Reads times such as `yyyyMMddHHmmss|yyyy-MM-ddTHH:mm:ss` (fraction `ff…`, offset `XXX`), local to an agency.
+
+    Stricter than strptime, which takes one digit for two and digits of any script, and so reads what was not written.
+    """
+
+    def __init__(self, arg: str, timezone: ZoneInfo) -> None:
+        """Raises ValueError for a format outside the grammar."""
+        self._forms = [_date_form(form.strip()) for form in arg.split("|")]
+        self._timezone = timezone
+
+    def read(self, text: str) -> datetime:
+        """The moment, aware, in the agency's zone; raises ValueError when no format fits or there is no such time."""
+        for form in self._forms:
+            found = form.fullmatch(text)
+            if found is None:
+                continue
+            given = found.groupdict()
+            fields = {name: int(digits) for name, digits in given.items() if name in _FIELDS and digits}
+            fields["microsecond"] = int((given.get("fraction") or "0").ljust(6, "0")[:6])
+            zone = datetime.strptime(given["offset"], "%z").tzinfo if given.get("offset") else self._timezone
+            return datetime(**fields, tzinfo=zone)
+        raise ValueError(text)
+
+
+def _date_form(form: str) -> re.Pattern[str]:
+    def part(found: re.Match[str]) -> str:
+        token = found[0]
+        if token in _TOKENS:
+            return _TOKENS[token]
+        if token == "XXX":
+            return r"(?P<offset>Z|[+-][0-9]{2}:[0-9]{2})"
+        if token[0] == "f":
+            return rf"(?P<fraction>[0-9]{{{len(token)}}})"
+        if token.isalpha() and token != "T":
+            raise ValueError(f"{token} in {form}")
+        return re.escape(token)
+
+    pattern = re.sub(r"yyyy|MM|dd|HH|mm|ss|f+|XXX|.", part, form)
+    if not all(_TOKENS[token] in pattern for token in ("yyyy", "MM", "dd")):
+        raise ValueError(f"{form} is not a date")
+    return re.compile(pattern)
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerTable:
+    """One version of one kind of answer."""
+
+    table: MessageTable
+    roots: frozenset[str]
+    record: str
+    schema: etree.XMLSchema
+    dates: Mapping[str, DateForms]
+    """Date formats by the id of their row."""
+
+    def records(self, root: etree._Element) -> list[etree._Element]:
+        """The answers in a document: the root itself, or what stands at `record`."""
+        if not self.record or (root.tag != self.table.root and root.tag == self.record.rpartition("/")[2]):
+            return [root]
+        return root.findall(self.record)
+
+
+class AnswerTables:
+    """All kinds of answers of one agency."""
+
+    def __init__(self, agency: str, tables: list[AnswerTable], words: StatusWords) -> None:
+        self.agency = agency
+        self._words = words
+        self.tables = sorted(tables, key=lambda each: each.table.valid_from, reverse=True)
+
+    @classmethod
+    def load(cls, bundle: Bundle, agency: str) -> AnswerTables:
+        """Raises BadConfiguration when an answer has no table, or one that contradicts its schema or our fields."""
+        path = f"mappings/{agency}/agency.toml"
+        settings = tomllib.loads(bundle.text(path))
+        faults = TableFaults()
+        try:
+            timezone = ZoneInfo(settings.get("timezone", "Asia/Shanghai"))
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise BadConfiguration(f"{path}: timezone: {error}", f"{path}：时区无法识别：{error}") from error
+        tables: list[AnswerTable | None] = []
+        for message in settings.get("answers", []):
+            folders = [folder for folder in message_versions(bundle, agency) if folder.split("/")[2] == message]
+            if not folders:
+                faults.note_file(path, "answers", f"回执 {message} 没有映射表", f"answer {message} has no table")
+            for folder in folders:
+                table = load_message(bundle, folder, faults)
+                tables.append(_answer_table(bundle, table, timezone, faults) if table else None)
+        faults.raise_if_any(f"answers of {agency}")
+        return cls(agency, [table for table in tables if table is not None], StatusWords.load(bundle))
+
+    def read(self, data: bytes, name: str | None = None) -> list[Response]:
+        """Every answer in the bytes, in document order; `name` is the file they came in. Raises UnreadableResponse."""
+        root = self._parse(data)
+        candidates = [each for each in self.tables if root.tag in each.roots]
+        if not candidates:
+            known = ", ".join(sorted(root for each in self.tables for root in each.roots))
+            raise self._unreadable("A-ROOT", root, str(root.tag), known)
+        table = next((each for each in candidates if each.schema.validate(root)), None)
+        if table is None:
+            raise self._invalid(candidates[0], root)
+        records = table.records(root)
+        if not records:
+            raise self._unreadable("A-EMPTY", root, table.record)
+        return [self._response(table, record, name) for record in records]
+
+    def _parse(self, data: bytes) -> etree._Element:
+        """The document's tree by local names; namespaces and schema hints are dropped, agencies differ in them."""
+        if len(data) > MAX_BYTES:
+            raise self._unreadable("A-SIZE", None, "", f"{len(data)} > {MAX_BYTES}")
+        try:
+            root = parse_xml(data)
+        except etree.XMLSyntaxError as error:
+            code = "A-ENCODING" if "encod" in str(error.msg).lower() else "A-MALFORMED"
+            raise self._unreadable(code, error.lineno, "", error.msg) from error
+        except (UnicodeDecodeError, LookupError) as error:
+            raise self._unreadable("A-ENCODING", 1, "", str(error)) from error
+        except ValueError as error:
+            line = data.count(b"\n", 0, max(data.find(b"<!DOCTYPE"), 0)) + 1
+            raise self._unreadable("A-DOCTYPE", line, "") from error
+        for element in root.iter("*"):
+            element.tag = etree.QName(element).localname
+            for attribute in map(str, element.keys()):
+                if attribute.startswith("{"):
+                    value = element.attrib.pop(attribute)
+                    if not attribute.startswith(_XSI):
+                        element.set(etree.QName(attribute).localname, value)
+        return root
+
+    def _response(self, table: AnswerTable, record: etree._Element, name: str | None) -> Response:
+        def lookup(path: str) -> str | None:
+            return _at(record, path)
+
+        values: dict[str, str] = {}
+        at: datetime | None = None
+        decided: set[str] = set()
+        for row in table.table.rows:
+            if row.target in decided or (row.when and not row.when.holds(lookup, _NO_LISTS, date.min)):
+                continue
+            decided.add(row.target)
+            value = self._value_of(table, row, record)
+            if isinstance(value, datetime):
+                at = value.astimezone(UTC) if row.target == "at" else at
+                value = value.isoformat()
+            if not value and row.empty == "error":
+                raise self._unreadable("A-MISSING", record, row.row["source"], row.target)
+            if value := value or row.default:
+                values[row.target] = value
+        given = {field: values.get(field) for field in FIELDS if field not in ("agency_message_id", "code", "at")}
+        given["refers_to_file"] = given["refers_to_file"] or (re.split(r"[/\\]", name)[-1] if name else None)
+        code, message = values["code"], table.table.message
+        key = values.get("agency_message_id") or _hash(message, code, at, given)
+        return Response(agency=self.agency, message=message, code=code, at=at, key=key, raw=_raw(record), **given)
+
+    def _value_of(self, table: AnswerTable, row: MapRow, record: etree._Element) -> str | datetime | None:
+        if row.how == "const":
+            return row.arg
+        text = next((found for path in row.sources if (found := _at(record, path))), None)
+        if text is None:
+            return None
+        if row.how == "date":
+            try:
+                moment = table.dates[row.line].read(text)
+                moment.astimezone(UTC)  # the first and the last day of the calendar have no UTC
+            except (ValueError, OverflowError) as error:
+                raise self._unreadable("A-DATE", record, row.row["source"], text) from error
+            return moment
+        if row.how == "split":
+            return split_part(text, row.arg)
+        if row.how.startswith("fn:"):
+            return FUNCTIONS[row.how.removeprefix("fn:")](text)
+        return text
+
+    def _invalid(self, table: AnswerTable, root: etree._Element) -> UnreadableResponse:
+        table.schema.validate(root)
+        errors = cast("Iterable[Any]", table.schema.error_log)
+        raised = [self._unreadable("A-SCHEMA", error.line, error.path or "", error.message) for error in errors]
+        raised[0].faults = [fault for each in raised[:_SHOWN] for fault in each.faults]
+        return raised[0]
+
+    def _unreadable(
+        self, code: str, where: etree._Element | int | None, place: str, value: str | None = ""
+    ) -> UnreadableResponse:
+        """The error in words of the table: what is wrong, with which value, at which element and line."""
+        line = where if where is None or isinstance(where, int) else cast("int | None", where.sourceline)
+        said = self._words.of("unreadable", code)
+        zh, en = (words.format(line=line, place=place, value=value) for words in (said.name_zh, said.name_en))
+        fault = Fault(code, None, place, line, zh, en, self.agency)
+        return UnreadableResponse(en, zh, faults=[fault])
+
+
+_NO_LISTS = CodeLists({})
+
+
+def _at(record: etree._Element, path: str) -> str | None:
+    """The text at `A/B` or `A/@x` below a record, without blanks around it; None where it is absent or empty."""
+    element_path, _, attribute = path.partition("@")
+    element = record.find(element_path.rstrip("/")) if element_path.rstrip("/") else record
+    if element is None:
+        return None
+    text = element.get(attribute) if attribute else element.text
+    return (text or "").strip() or None
+
+
+def _raw(record: etree._Element) -> dict[str, str]:
+    tree = record.getroottree()
+    start = len(tree.getelementpath(record)) + 1 if record is not tree.getroot() else 0
+    return {
+        tree.getelementpath(element)[start:]: element.text.strip()
+        for element in record.iter("*")
+        if len(element) == 0 and element is not record and element.text and element.text.strip()
+    }
+
+
+def _hash(message: str, code: str, at: datetime | None, given: Mapping[str, str | None]) -> str:
+    """What identifies an answer without an id. One without a time is told from its like in a later version of the
+    declaration (same reference, same code, no text) only by the file it answers."""
+    refers = given["refers_to"] or given["unified_number"] or given["agency_reference"]
+    told_by = at.isoformat() if at else given["refers_to_file"]
+    identity = [message, code, refers, told_by, given["pointer"], given["text"]]
+    return hashlib.sha256(json.dumps(identity, ensure_ascii=False).encode()).hexdigest()
+
+
+def _answer_table(bundle: Bundle, table: MessageTable, timezone: ZoneInfo, faults: TableFaults) -> AnswerTable | None:
+    meta_path = table.path.replace("map.csv", "meta.toml")
+    if table.schema not in bundle:
+        faults.note_file(meta_path, "schema", f"缺少 {table.schema}", f"{table.schema} is missing")
+        return None
+    data = bundle.data(table.schema)
+    if table.meta.get("schema_sha256") != hashlib.sha256(data).hexdigest():
+        faults.note_file(meta_path, "schema_sha256", "与模式文件的摘要不符", "is not the hash of the schema")
+    try:
+        tree = etree.fromstring(data, etree.XMLParser(no_network=True, resolve_entities=False))
+        schema = etree.XMLSchema(tree)
+    except (etree.XMLSyntaxError, etree.XMLSchemaParseError) as error:
+        faults.note_file(table.schema, "", f"模式无法使用：{error}", f"not a usable schema: {error}")
+        return None
+    names = {str(node.get("name")) for kind in ("element", "attribute") for node in tree.iter(f"{_XS}{kind}")}
+    dates: dict[str, DateForms] = {}
+    for row in table.rows:
+        _check_row(row, names, faults)
+        if row.how == "date":
+            try:
+                dates[row.line] = DateForms(row.arg, timezone)
+            except ValueError as error:
+                faults.note(row.row, "arg", f"日期格式无法识别：{error}", f"not a date format: {error}")
+    if not any(row.target == "code" and not row.when and (row.empty == "error" or row.default) for row in table.rows):
+        faults.note_file(table.path, "target", "没有必填的 code 行", "no row makes `code` certain (empty = error)")
+    if any(row.target == "at" and row.empty != "error" for row in table.rows):
+        faults.note_file(table.path, "empty", "at 的 empty 须为 error", "`at` needs error: a lost time is never now")
+    record = str(table.meta.get("record", ""))
+    roots = frozenset(map(str, table.meta.get("roots", [table.root]))) | ({record.rpartition("/")[2]} - {""})
+    return AnswerTable(table, roots, record, schema, dates)
+
+
+def _check_row(row: MapRow, names: set[str], faults: TableFaults) -> None:
+    if row.target not in FIELDS:
+        faults.note(row.row, "target", "不是回执字段", f"must be one of {', '.join(FIELDS)}")
+    if row.how not in HOWS and row.how.removeprefix("fn:") not in FUNCTIONS:
+        faults.note(row.row, "how", "回执不支持此取值方式", f"an answer is read by {', '.join(HOWS)} or a known fn:")
+    if (row.target == "at") != (row.how == "date") and row.target == "at":
+        faults.note(row.row, "how", "at 须用 date", "`at` is read by date")
+    if row.when and any(True for _ in row.when.code_lists()):
+        faults.note(row.row, "when", "回执的条件不能用代码表", "a condition of an answer asks no code list")
+    paths = [*row.sources, *(row.when.operands() if row.when else ())]
+    for strange in sorted({part.lstrip("@") for path in paths for part in path.split("/")} - names):
+        faults.note(row.row, "source", f"模式中没有 {strange}", f"the schema has no {strange}")

@@ -1,0 +1,72 @@
+"""What `how` does to a value. Used alike by the compiled tables and by explain, so both give the same text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
+from zoneinfo import ZoneInfo
+
+ROUNDING = {"half-up": ROUND_HALF_UP, "half-even": ROUND_HALF_EVEN, "down": ROUND_DOWN}
+_FORMAT = {"yyyy": "%Y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S"}
+
+
+class Unmapped(ValueError):
+    """A value without a conversion: an error, never passed through."""
+
+
+class Translation(dict[str, str]):
+    """canonical code -> agency code on one date. In a partial list a well-formed unknown code goes as written."""
+
+    def __init__(self, name: str, codes: Mapping[str, str], open_pattern: re.Pattern[str] | None) -> None:
+        super().__init__(codes)
+        self.name = name
+        self._open = open_pattern
+
+    def __missing__(self, code: str) -> str:
+        if self._open is not None and self._open.fullmatch(code):
+            return code
+        raise Unmapped(f"{self.name} has no conversion of {code}")
+
+
+def strftime_pattern(pattern: str) -> str:
+    """'yyyy-MM-dd' -> '%Y-%m-%d'."""
+    return re.sub("yyyy|MM|dd|HH|mm|ss", lambda found: _FORMAT[found[0]], pattern)
+
+
+def format_date(value: str, pattern: str, timezone: str) -> str:
+    """A form's date (yyyyMMdd) or a window's timestamp (ISO 8601, UTC) in an agency's format and local time."""
+    moment = datetime.fromisoformat(value)
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(ZoneInfo(timezone))
+    return moment.strftime(strftime_pattern(pattern))
+
+
+def format_number(value: str, arg: str) -> str:
+    """`arg` is decimals and rounding, '2 half-up'; without it superfluous zeros behind the point go. Exact decimals throughout."""
+    number = Decimal(value)
+    if not arg:
+        text = format(number, "f")
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    decimals, _, rounding = arg.partition(" ")
+    return format(number.quantize(Decimal(1).scaleb(-int(decimals)), ROUNDING[rounding or "half-up"]), "f")
+
+
+def cut(value: str, arg: str) -> str:
+    """`arg` 'max 25': the first 25 characters."""
+    return value[: int(arg.removeprefix("max").strip())]
+
+
+def split_part(value: str, arg: str) -> str | None:
+    """`arg` '*_ 2': the second part of a value split at any of the signs; None past the end."""
+    signs, number = arg.rsplit(" ", 1)
+    parts = re.split(f"[{re.escape(signs.strip())}]", value)
+    index = int(number) - 1
+    return parts[index] or None if index < len(parts) else None
+
+
+def total(values: Iterable[str | None], arg: str) -> str | None:
+    """The exact sum of decimals, rounded as `arg` says; None when there is none."""
+    given = [Decimal(value) for value in values if value]
+    return format_number(format(sum(given, Decimal(0)), "f"), arg) if given else None

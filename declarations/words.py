@@ -1,0 +1,50 @@
+"""Words for people: the texts of faults, from tables, in Chinese and English."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from declarations.bundle import Bundle
+from declarations.dictionary import Form
+from declarations.faults import Fault, Severity
+
+FORM_WORDS = "mappings/rules/form.csv"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """One row of a words table: what a fault of this id says."""
+
+    severity: Severity
+    zh: str
+    en: str
+
+
+class FaultWords:
+    """Builds faults of the form's structure from `mappings/rules/form.csv`."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._words = {
+            row["rule"]: Words("warning" if row["severity"] == "warning" else "error", row["words_zh"], row["words_en"])
+            for row in bundle.table(FORM_WORDS)
+        }
+
+    def fault(
+        self, code: str, form: Form | None, item: str | None, pointer: str, line: int | None, **placeholders: str
+    ) -> Fault:
+        """The fault `code` at an item. `{item}` in its words becomes the item's name; the caller fills the rest."""
+        known = form.items.get(item) if form and item else None
+        group = form.groups.get(item) if form and item else None
+        named = known or group
+        words = self._words[code]
+        filled = {"value": "", "expected": "", **placeholders}
+        return Fault(
+            code,
+            item,
+            pointer,
+            line,
+            words.zh.format_map({**filled, "item": named.name_zh if named else item or ""}),
+            words.en.format_map({**filled, "item": named.name_en if named else item or ""}),
+            None,
+            words.severity,
+        )
