@@ -255,7 +255,10 @@ class AnswerTables:
         if row.how == "split":
             return split_part(text, row.arg)
         if row.how.startswith("fn:"):
-            return FUNCTIONS[row.how.removeprefix("fn:")](text)
+            try:
+                return FUNCTIONS[row.how.removeprefix("fn:")](text)
+            except ValueError as error:
+                raise self._unreadable("A-SCHEMA", record, row.row["source"], str(error)) from error
         return text
 
     def _invalid(self, table: AnswerTable, root: etree._Element) -> UnreadableResponse:

@@ -17,7 +17,7 @@ from declarations.words import FaultWords
 MAX_ELEMENTS = 20_000
 """Five times the largest plausible form; what is larger is refused before anything walks it."""
 _DECLARED = re.compile(rb"""\A\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
-_DECLARATION = re.compile(r"\A\s*<\?xml[^>]*\?>")
+_DECLARATION = re.compile(rb"\A\s*<\?xml[^>]*\?>")
 _CHINESE = {"gb18030", "gbk", "gb2312"}
 
 # Entities are never expanded, nothing is fetched, comments and instructions are dropped before anybody reads a value:
@@ -41,7 +41,8 @@ def to_utf8(data: bytes) -> bytes:
     or LookupError for another encoding.
     """
     if data.startswith(b"\xef\xbb\xbf"):
-        return data[3:]
+        # the mark says UTF-8, whatever the declaration behind it says
+        return _DECLARATION.sub(b"", data[3:])
     if data.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00")):
         raise LookupError("UTF-16 or UTF-32")
     declared = _DECLARED.match(data)
@@ -51,7 +52,7 @@ def to_utf8(data: bytes) -> bytes:
     if encoding not in _CHINESE:
         raise LookupError(encoding)
     # gb18030 decodes what the two older names mean
-    return _DECLARATION.sub("", data.decode("gb18030")).encode()
+    return _DECLARATION.sub(b"", data.decode("gb18030").encode())
 
 
 def parse_xml(data: bytes) -> etree._Element:

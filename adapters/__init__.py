@@ -1,0 +1,1 @@
+"""How agencies are reached: transports, signing and simulated agencies. Imports only declarations."""

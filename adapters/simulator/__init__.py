@@ -1,0 +1,1 @@
+"""Simulated agencies to train and test on: they take real messages over the real channels and answer as observed."""

@@ -1,0 +1,138 @@
+"""Runs one simulated agency as a process: its door, its clerk, and the courier that hands over what is due."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from adapters.simulator import customs, inspection
+from adapters.simulator.clerk import AgencyFile, Clerk
+from adapters.simulator.folder_door import FolderDoor
+from adapters.simulator.http_door import HttpDoor
+from adapters.simulator.knobs import Knobs
+from adapters.simulator.state import Answer, State
+from declarations.errors import BadConfiguration
+
+log = structlog.get_logger(__name__)
+
+IDLE_SECONDS = 0.5
+LONGEST_PAUSE = 2.0
+"""Seconds between two tries of an answer the window does not take."""
+
+
+class Door(Protocol):
+    """How a simulated agency is reached and reaches the window."""
+
+    async def open(self) -> None: ...
+
+    async def work(self, wake: asyncio.Event) -> None:
+        """Takes messages in until cancelled; sets `wake` when there are new answers."""
+
+    async def deliver(self, answer: Answer) -> bool:
+        """Hands an answer over; False means try again."""
+
+    async def close(self) -> None: ...
+
+
+async def run_simulator(
+    agency: str,
+    *,
+    state_dir: Path,
+    exchange_dir: Path,
+    host: str,
+    port: int,
+    window_url: str,
+    token: str,
+    hmac_key: bytes,
+    rehearsal: bool,
+    knobs: Knobs,
+    bundle_root: Path,
+) -> None:
+    """Runs until SIGTERM, SIGINT or cancellation. Raises BadConfiguration for an agency without a simulation.
+
+    `state_dir` holds its memory; `exchange_dir` is the agency's own exchange directory (holding OutBox, InBox …);
+    `host`, `port`, `window_url`, `token` and `hmac_key` serve an agency on the HTTP channel; `bundle_root` holds `xsd/`.
+    """
+    files: dict[str, AgencyFile] = {customs.AGENCY: customs, inspection.AGENCY: inspection}
+    if agency not in files:
+        known = ", ".join(files)
+        raise BadConfiguration(
+            f"no simulation of {agency!r}; there are: {known}", f"没有模拟机构 {agency!r}；现有：{known}"
+        )
+    state = State(state_dir, agency)
+    try:
+        clerk = Clerk(files[agency], state, bundle_root, knobs, rehearsal=rehearsal)
+        door: Door
+        if agency == customs.AGENCY:
+            door = FolderDoor(clerk, exchange_dir)
+        else:
+            door = HttpDoor(clerk, agency, host=host, port=port, window_url=window_url, token=token, hmac_key=hmac_key)
+        await _serve(agency, state, door)
+    finally:
+        state.close()
+
+
+async def _serve(agency: str, state: State, door: Door) -> None:
+    stop, wake = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    # signals belong to the main thread; elsewhere the caller cancels
+    with suppress(NotImplementedError, RuntimeError, ValueError):
+        for one in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(one, stop.set)
+    tasks: list[asyncio.Task[object]] = []
+    try:
+        await door.open()
+        log.info("simulator_ready", agency=agency)
+        tasks = [
+            asyncio.create_task(stop.wait()),
+            asyncio.create_task(door.work(wake)),
+            asyncio.create_task(_carry(state, door, wake)),
+        ]
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await door.close()
+        with suppress(NotImplementedError, RuntimeError, ValueError):
+            for one in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(one)
+        log.info("simulator_stopped", agency=agency)
+
+
+async def _carry(state: State, door: Door, wake: asyncio.Event) -> None:
+    """Hands over what is due: the answers to one message in order, those to different messages side by side."""
+    while True:
+        wake.clear()
+        by_message: dict[str, list[Answer]] = {}
+        for answer in state.due(time.time()):
+            by_message.setdefault(answer.message_key, []).append(answer)
+        if by_message:
+            await asyncio.gather(*(_hand_over(state, door, answers) for answers in by_message.values()))
+            continue
+        next_due = state.next_due()
+        pause = IDLE_SECONDS if next_due is None else min(IDLE_SECONDS, max(0.0, next_due - time.time()))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(wake.wait(), pause)
+
+
+async def _hand_over(state: State, door: Door, answers: list[Answer]) -> None:
+    for index, answer in enumerate(answers):
+        try:
+            taken = await door.deliver(answer)
+        except OSError as error:
+            log.warning("answer_not_written", name=answer.name, error=str(error))
+            taken = False
+        if not taken:
+            pause = min(LONGEST_PAUSE, 0.2 * 2 ** min(answer.tries, 10))
+            state.postpone([one.id for one in answers[index:]], time.time() + pause)
+            return
+        state.mark_sent(answer.id)
