@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from declarations.rulebook import Context, FormRules, Rulebook
 
 
+SHORTEST_ELEMENT = len("<container/>")
+"""Bytes of the shortest element a valid form can hold; a shorter document need not be counted."""
+
+
 class Lines(Protocol):
     """Where a pointer stands in the trader's own file."""
 
@@ -84,13 +88,28 @@ def _read(rules: FormRules, data: bytes, media_type: str) -> tuple[Declaration, 
     if not rules.schema.validate(root):
         if sum(1 for _ in root.iter()) > MAX_ELEMENTS:
             raise unreadable(rules.words, "F-TOO-LARGE", None, str(MAX_ELEMENTS))
-        normalise(root)
+        normalise(rules.form, root)
         if not rules.schema.validate(root):
             found = _all_structural(rules, root)
-            return found.declaration, faults + found.faults, lines
+            # lines of the tree are the trader's lines only where the trader wrote XML
+            noted = [replace(fault, line=None) for fault in found.faults] if is_json(media_type) else found.faults
+            found.declaration.faulty |= _faulty(faults)
+            return found.declaration, faults + noted, lines
+    elif len(xml) > MAX_ELEMENTS * SHORTEST_ELEMENT and sum(1 for _ in root.iter()) > MAX_ELEMENTS:
+        raise unreadable(rules.words, "F-TOO-LARGE", None, str(MAX_ELEMENTS))
     declaration = read_tree(rules.form, root, plain)
-    declaration.faulty |= {(fault.pointer.rpartition("/")[0], fault.item) for fault in faults if fault.item}
+    declaration.faulty |= _faulty(faults)
     return declaration, faults, lines
+
+
+def _faulty(faults: list[Fault]) -> set[tuple[str, str]]:
+    """(row pointer, item) of the values that JSON held and XML cannot; a bare value stands where its row does."""
+    found = set()
+    for fault in faults:
+        if fault.item:
+            row, _, last = fault.pointer.rpartition("/")
+            found.add((row if last == fault.item else fault.pointer, fault.item))
+    return found
 
 
 def _all_structural(rules: FormRules, root: etree._Element) -> StructurePass:
@@ -129,7 +148,4 @@ def _exists(value: str) -> bool:
 def _placed(rules: FormRules, faults: list[Fault], lines: Lines) -> list[Fault]:
     """Faults in form order with the lines of the trader's file, capped."""
     ordered = sorted(faults, key=lambda fault: rules.position(fault.pointer))[:LIMIT]
-    return [
-        replace(fault, line=lines.line(fault.pointer)) if fault.pointer or fault.line is None else fault
-        for fault in ordered
-    ]
+    return [replace(fault, line=lines.line(fault.pointer)) if fault.line is None else fault for fault in ordered]

@@ -211,6 +211,7 @@ class AgencyCodes:
         self.agency = agency
         self.canonical = lists
         self.systems: dict[str, str] = {}
+        self._left_out: set[str] = set()
         self._out: dict[str, dict[str, list[Conversion]]] = {}
         self._back: dict[str, dict[str, list[Conversion]]] = {}
 
@@ -232,6 +233,8 @@ class AgencyCodes:
             faults.append(table_fault(path, None, "list", f"没有代码表 {name}", f"there is no list {name}"))
             return
         self.systems[name] = head.get("system", "")
+        if head.get("unknown") == "omit":
+            self._left_out.add(name)
         out: dict[str, list[Conversion]] = defaultdict(list)
         back: dict[str, list[Conversion]] = defaultdict(list)
         for row in _rows(bundle, path, AGENCY_COLUMNS, faults):
@@ -254,6 +257,13 @@ class AgencyCodes:
         if name in self.systems:
             return self.systems[name] == code_list.system
         return code_list.system == self.agency or code_list.system in NEUTRAL_SYSTEMS
+
+    def leaves_out(self, name: str) -> bool:
+        """Whether an unknown code of this list is left out of the agency's message (head `unknown: omit`).
+
+        Only for elements the agency can do without, of partial lists whose systems differ.
+        """
+        return name in self._left_out
 
     def _conversion_out(self, name: str, code: str, on: date) -> Conversion | None:
         return next((each for each in self._out[name].get(code, ()) if valid(each, on)), None)

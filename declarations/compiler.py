@@ -47,8 +47,10 @@ class TableContext:
     def translation(self, name: str) -> Translation:
         """The conversion table of a code list on the day."""
         code_list = self.codes.lists[name]
-        open_ended = self.agency_codes.same_system(name) and not code_list.complete
-        return Translation(name, self.agency_codes.out_table(name, self.on), code_list.pattern if open_ended else None)
+        left_out = self.agency_codes.leaves_out(name)
+        open_ended = not code_list.complete and (left_out or self.agency_codes.same_system(name))
+        pattern = code_list.pattern if open_ended else None
+        return Translation(name, self.agency_codes.out_table(name, self.on), pattern, leaves_out=left_out)
 
     def code_set(self, name: str) -> frozenset[str]:
         """The codes of a list that are valid on the day."""
@@ -146,9 +148,7 @@ class _Shapes:
         """Write every row of a loop. `outer` is the header, then row and members of each enclosing loop."""
         written = []
         functions = self.functions
-        number = 0
-        for row in rows:
-            number += 1
+        for number, row in enumerate(rows, 1):
             key = tuple(row)
             function = functions.get(key) or self.compile(key)
             written.append(function(number, filing, *outer, row, ()))
@@ -231,7 +231,8 @@ class _ShapeWriter:
 
     def loop(self, node: Node) -> _Content:
         row = node.loop
-        assert row is not None and row.each is not None  # the tables were proved when they were loaded
+        assert row is not None  # the tables were proved when they were loaded
+        assert row.each is not None
         inner = self.frames.inside(row.each)
         name = self.program.constant("loop", row.line, lambda: _Shapes(self.program, node, inner))
         rows = self.rows(row.each, f"where_{row.line}")
@@ -331,7 +332,9 @@ class _ShapeWriter:
         safe = self.plain_value(from_window)
         if row.how == "code":
             name = self.program.constant("codes", row.arg, lambda: context.translation(row.arg))
-            expression, sure, safe = f"{name}[{value}]", True, safe and _xml_safe(self.program.names[name].values())
+            translation = self.program.names[name]
+            expression, sure = f"{name}[{value}]", not translation.leaves_out
+            safe = safe and _xml_safe(translation.values())
         elif row.how == "lookup":
             name = self.program.constant("attribute", row.arg, lambda: context.attribute(row.arg))
             expression, sure, safe = f"{name}.get({value})", False, False

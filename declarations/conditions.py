@@ -32,7 +32,7 @@ class Condition(Protocol):
         """Whether it holds for the values that `lookup` gives, with code lists taken on a date."""
 
     def python(self, operand: Expression, code_set: Expression) -> str:
-        """A Python expression; `operand` gives the values', `code_set` the code lists' expressions. 'True' and 'False' are folded."""
+        """A Python expression, 'True' and 'False' folded; `operand` and `code_set` give values' and code lists' expressions."""
 
     def operands(self) -> Iterator[str]:
         """Every x and y it reads."""

@@ -17,16 +17,22 @@ class Unmapped(ValueError):
 
 
 class Translation(dict[str, str]):
-    """canonical code -> agency code on one date. In a partial list a well-formed unknown code goes as written."""
+    """canonical code -> agency code on one date.
 
-    def __init__(self, name: str, codes: Mapping[str, str], open_pattern: re.Pattern[str] | None) -> None:
+    An unknown, well-formed code of a partial list goes as written, or comes out empty where the agency does without it.
+    """
+
+    def __init__(
+        self, name: str, codes: Mapping[str, str], open_pattern: re.Pattern[str] | None, *, leaves_out: bool
+    ) -> None:
         super().__init__(codes)
         self.name = name
         self._open = open_pattern
+        self.leaves_out = leaves_out
 
     def __missing__(self, code: str) -> str:
         if self._open is not None and self._open.fullmatch(code):
-            return code
+            return "" if self.leaves_out else code
         raise Unmapped(f"{self.name} has no conversion of {code}")
 
 

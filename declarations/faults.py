@@ -13,7 +13,7 @@ LIMIT = 100
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault at one place. `pointer` is RFC 6901 into the JSON form ("" = the document); `line` counts in the trader's file."""
+    """One fault at one place: `pointer` is RFC 6901 into the JSON form ("" = the document), `line` counts in the file."""
 
     code: str
     item: str | None

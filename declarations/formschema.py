@@ -8,8 +8,10 @@ from xml.sax.saxutils import quoteattr
 from declarations.dictionary import Form, Group, Item
 from declarations.form import SCOPES
 
-TEXT_CHARACTER = r"[^\p{Cc}]"
-"""Any character but control characters, tabs and line ends."""
+TEXT = r"[^\p{Cc}]+"
+"""Any characters but control characters, tabs and line ends."""
+TRIMMED_TEXT = r"[^\p{Cc}\p{Z}]+(\p{Z}+[^\p{Cc}\p{Z}]+)*"
+"""The same without blanks around it: a document with such blanks is trimmed before it is read, as JSON is."""
 
 
 def pattern(item: Item) -> str:
@@ -26,7 +28,11 @@ def pattern(item: Item) -> str:
     if item.type == "code":
         first = "[ -~]" if item.occurs == "list" else "[!-~]"
         return f"{first}{{{least},{item.length}}}"
-    return rf"{TEXT_CHARACTER}+"
+    return TEXT
+
+
+def _trimmed(item: Item) -> str:
+    return TRIMMED_TEXT if pattern(item) == TEXT else pattern(item)
 
 
 def _type_name(item: Item) -> str:
@@ -44,7 +50,7 @@ def form_xsd(form: Form) -> bytes:
         least = f'<xs:minLength value="{item.length if item.fixed_length else 1}"/>' if item.type == "text" else ""
         types[_type_name(item)] = (
             f'  <xs:simpleType name="{_type_name(item)}"><xs:restriction base="xs:string">'
-            f"{least}{length}<xs:pattern value={quoteattr(pattern(item))}/></xs:restriction></xs:simpleType>"
+            f"{least}{length}<xs:pattern value={quoteattr(_trimmed(item))}/></xs:restriction></xs:simpleType>"
         )
     scopes = "".join(f'<xs:enumeration value="{scope}"/>' for scope in SCOPES)
     body = "\n".join(_content(form, "", "      "))
@@ -84,7 +90,7 @@ def _group(form: Form, group: Group, indent: str) -> list[str]:
 
 
 def form_json_schema(form: Form) -> dict[str, Any]:
-    """The JSON Schema (2020-12) of a merged form. Empty strings and lists stand for absence, so patterns allow the empty string."""
+    """The JSON Schema (2020-12) of a merged form. An empty string stands for absence, so patterns allow it."""
     properties = {"filing_scope": {"enum": list(SCOPES), "description": "报关报检范围 / filing scope"}}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

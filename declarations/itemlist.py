@@ -17,7 +17,8 @@ def item_list(form: Form) -> str:
         f"<!-- Generated from mappings/forms/{form.name}.csv by `onewindow tables generate`: change the table. -->",
         "",
         f"基本数据项 {len(base)} 项，其中 {shared} 项由各机构共用、只填一次；扩展数据项 {len(form.items) - len(base)} 项。",
-        f"{len(base)} base items, {shared} of them shared by the agencies and typed once; {len(form.items) - len(base)} extension items.",
+        f"{len(base)} base items, {shared} of them shared by the agencies and typed once; "
+        f"{len(form.items) - len(base)} extension items.",
         "",
         "运费、保费、杂费在纸质单证上各为一栏，在本字典中各为三项（标记、数额、币制）。",
         "The paper form counts freight, insurance and other charges as one box each; the dictionary as three items each.",

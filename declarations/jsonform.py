@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from xml.sax.saxutils import escape
@@ -11,34 +13,41 @@ from xml.sax.saxutils import escape
 from declarations.dictionary import Form, Group
 from declarations.faults import Fault
 from declarations.form import Declaration, Row
-from declarations.words import FaultWords
-from declarations.xmlform import unreadable
+from declarations.words import NOT_XML, FaultWords, shown
+from declarations.xmlform import MAX_ELEMENTS, unreadable
 
-_NOT_XML = re.compile(r"[^\t\n\r\x20-\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]")
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+|\n')
+MAX_DEPTH = 100
+"""Where a fault of nesting points; the deepest form has five levels."""
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]|[^\s{}\[\],:"]+|\n')
 
 
 class Number(str):
     """A JSON number by its own digits."""
 
 
-class Repeated(Exception):
-    """A key stands twice in one object: two readers could take different values."""
+class Object(dict[str, Any]):
+    """A JSON object. `repeated`: keys that stand more than once, for which two readers could take different values."""
+
+    __slots__ = ("repeated",)
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        self.repeated = (
+            [key for key, times in Counter(key for key, _ in pairs).items() if times > 1]
+            if len(self) < len(pairs)
+            else []
+        )
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise Repeated(next(key for key in keys if keys.count(key) > 1))
-    return found
+class _Constant(ValueError):
+    """NaN or Infinity, which JSON does not have."""
 
 
 def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
+    raise _Constant(name)
 
 
-def parse_json(data: bytes, words: FaultWords) -> dict[str, Any]:
+def parse_json(data: bytes, words: FaultWords) -> Object:
     """The JSON object in the bytes; numbers keep their digits. Raises UnreadableDocument with one fault in words."""
     try:
         text = data.decode("utf-8-sig")
@@ -46,18 +55,17 @@ def parse_json(data: bytes, words: FaultWords) -> dict[str, Any]:
         raise unreadable(words, "F-ENCODING", data.count(b"\n", 0, error.start) + 1, error.reason) from error
     try:
         found = json.loads(
-            text, object_pairs_hook=_once, parse_int=Number, parse_float=Number, parse_constant=_no_constant
+            text, object_pairs_hook=Object, parse_int=Number, parse_float=Number, parse_constant=_no_constant
         )
     except RecursionError as error:
-        raise unreadable(words, "F-TOO-DEEP", None, "JSON") from error
+        raise unreadable(words, "F-TOO-DEEP", _line_of_depth(text), "JSON") from error
     except json.JSONDecodeError as error:
         raise unreadable(words, "F-MALFORMED", error.lineno, error.msg) from error
-    except Repeated as error:
-        raise unreadable(words, "F-MALFORMED", None, f"key {error} stands twice") from error
-    except ValueError as error:
-        raise unreadable(words, "F-MALFORMED", None, str(error)) from error
-    if not isinstance(found, dict):
-        raise unreadable(words, "F-ROOT", 1, type(found).__name__)
+    except _Constant as error:
+        line = next(line for token, line in _tokens(text) if token == str(error))
+        raise unreadable(words, "F-MALFORMED", line, f"{error} is not JSON") from error
+    if not isinstance(found, Object):
+        raise unreadable(words, "F-ROOT", 1, _kind(found), expected="{…}")
     return found
 
 
@@ -68,14 +76,19 @@ class _Builder:
     form: Form
     words: FaultWords
     faults: list[Fault]
+    parts: int = 0
+    """Keys and rows so far; a document with too many is refused before it is written out."""
 
-    def row(self, group: str, given: dict[str, Any], pointer: str) -> str:
+    def row(self, group: str, given: Object, pointer: str) -> str:
         items = self.form.group_items(group)
         children = self.form.children(group)
         known = {item.item_id for item in items} | {child.group for child in children}
+        self.count(len(given))
         for key in given:
-            if key not in known and not (group == "" and pointer == "" and key == "filing_scope"):
-                self.note("F-UNKNOWN", key, f"{pointer}/{key}")
+            if key not in known and not (group == "" and key == "filing_scope"):
+                self.note("F-UNKNOWN", key, f"{pointer}/{_pointer_part(key)}")
+        for key in given.repeated:
+            self.note("F-REPEATED", key, f"{pointer}/{_pointer_part(key)}")
         written = [
             self.value(item.item_id, given[item.item_id], f"{pointer}/{item.item_id}")
             for item in items
@@ -91,10 +104,11 @@ class _Builder:
             self.note("F-TYPE", group.group, pointer, value=_kind(given), expected="[…]")
             return ""
         bare = self.form.bare_item(group.group)
+        self.count(len(given))
         written = []
         for number, row in enumerate(given):
             here = f"{pointer}/{number}"
-            if isinstance(row, dict):
+            if isinstance(row, Object):
                 text = self.row(group.group, row, here)
             elif bare is not None and isinstance(row, str):
                 text = self.value(bare.item_id, row, here)
@@ -113,29 +127,37 @@ class _Builder:
         if isinstance(value, Number) and self.form.items[item_id].type not in ("integer", "decimal"):
             self.note("F-TYPE", item_id, pointer, value=value, expected=f'"{value}"')
             return ""
-        if _NOT_XML.search(value):
-            self.note("F-CHARACTER", item_id, pointer, value=_NOT_XML.sub("�", value))
+        if NOT_XML.search(value):
+            self.note("F-CHARACTER", item_id, pointer, value=value)
             return ""
         text = value.strip()
         return f"<{item_id}>{escape(text)}</{item_id}>" if text else ""
+
+    def count(self, more: int) -> None:
+        self.parts += more
+        if self.parts > MAX_ELEMENTS:
+            raise unreadable(self.words, "F-TOO-LARGE", None, str(MAX_ELEMENTS))
 
     def note(self, code: str, item: str, pointer: str, **placeholders: str) -> None:
         self.faults.append(self.words.fault(code, self.form, item, pointer, None, **placeholders))
 
 
 def _kind(value: Any) -> str:
-    names = {dict: "{…}", list: "[…]", bool: str(value).lower()}
-    return names.get(type(value), str(value))
+    names = {Object: "{…}", list: "[…]", bool: str(value).lower(), type(None): "null"}
+    return names.get(type(value)) or str(value)
 
 
-def json_to_xml(form: Form, given: dict[str, Any], words: FaultWords) -> tuple[bytes, list[Fault]]:
-    """The compact XML form of a JSON object, and the faults of what JSON holds that the form does not."""
+def json_to_xml(form: Form, given: Object, words: FaultWords) -> tuple[bytes, list[Fault]]:
+    """The compact XML form of a JSON object, and the faults of what JSON holds that the form does not.
+
+    Raises UnreadableDocument for more keys and rows than any form has.
+    """
     builder = _Builder(form, words, [])
     body = builder.row("", given, "")
     scope = given.get("filing_scope")
     attribute = (
         f' filing_scope="{escape(scope, {chr(34): "&quot;"})}"'
-        if isinstance(scope, str) and not _NOT_XML.search(scope)
+        if isinstance(scope, str) and not NOT_XML.search(scope)
         else ""
     )
     return f"<{form.root}{attribute}>{body}</{form.root}>".encode(), builder.faults
@@ -173,7 +195,7 @@ class JsonLines:
         self._lines: dict[str, int] | None = None
 
     def line(self, pointer: str) -> int | None:
-        """The line where the value starts, or its nearest ancestor's."""
+        """The line where the value starts (the last one of a repeated key), or its nearest ancestor's."""
         if self._lines is None:
             self._lines = _pointer_lines(self._text)
         while pointer not in self._lines and pointer:
@@ -184,14 +206,11 @@ class JsonLines:
 def _pointer_lines(text: str) -> dict[str, int]:
     lines: dict[str, int] = {"": 1}
     stack: list[list[Any]] = []  # [kind, key or index] of each open object or list
-    line = 1
     expecting_key = False
-    for token in _TOKEN.findall(text):
-        if token == "\n":
-            line += 1
-        elif token in "{[":
+    for token, line in _tokens(text):
+        if token in "{[":
             if stack:
-                lines.setdefault(_pointer(stack), line)
+                lines[_pointer(stack)] = line
             stack.append([token, 0 if token == "[" else ""])
             expecting_key = token == "{"
         elif token in "}]":
@@ -206,9 +225,34 @@ def _pointer_lines(text: str) -> dict[str, int]:
         elif expecting_key:
             stack[-1][1] = json.loads(token)
         elif stack:
-            lines.setdefault(_pointer(stack), line)
+            lines[_pointer(stack)] = line
     return lines
 
 
+def _tokens(text: str) -> Iterator[tuple[str, int]]:
+    """The tokens of JSON text, each with its line."""
+    line = 1
+    for found in _TOKEN.finditer(text):
+        if found[0] == "\n":
+            line += 1
+        else:
+            yield found[0], line
+
+
+def _line_of_depth(text: str) -> int | None:
+    """The line on which the nesting passes MAX_DEPTH."""
+    depth = 0
+    for token, line in _tokens(text):
+        depth += (token in "{[") - (token in "}]")
+        if depth > MAX_DEPTH:
+            return line
+    return None
+
+
 def _pointer(stack: list[list[Any]]) -> str:
-    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for _, part in stack)
+    return "".join(f"/{_pointer_part(str(part))}" for _, part in stack)
+
+
+def _pointer_part(key: str) -> str:
+    """A key in a JSON pointer (RFC 6901)."""
+    return shown(key).replace("~", "~0").replace("/", "~1")

@@ -17,6 +17,7 @@ from declarations.codelists import CodeLists
 from declarations.compiler import Program, TableContext
 from declarations.dictionary import Form, load_form
 from declarations.errors import BadConfiguration
+from declarations.rules.engine import rule_set
 from declarations.tables import MessageTable, TableFaults
 from declarations.words import FaultWords
 from declarations.xmlform import parse_xml
@@ -75,7 +76,8 @@ class FormRules:
         parts = pointer.split("/")[1:]
         after = len(self._order)
         in_group = bool(parts) and parts[0] in self.form.groups
-        place = [int(part) if part.isdecimal() else self._order.get(part, after) for part in parts]
+        # a trader's key may be digits too, thousands of them
+        place = [int(part) if part.isdecimal() and len(part) < 10 else self._order.get(part, after) for part in parts]
         return (int(in_group), *place)
 
 
@@ -95,6 +97,8 @@ class Rulebook:
         self.words = FaultWords(bundle)
         faults.raise_if_any("mapping tables")
         self._form_rules = {name: self._compiled(form) for name, form in self.forms.items()}
+        for name in self.forms:
+            rule_set(self, name)
         self._schemas: dict[str, etree.XMLSchema] = {}
         self._programs: dict[tuple[str, int, bool], Program] = {}
 

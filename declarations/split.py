@@ -93,7 +93,16 @@ def refusals(
         if isinstance(found, Refused):
             zh, en = describe(found.error)
             faults.append(
-                _fault(rulebook, "F-MAP", table, found.item, found.row.pointer if found.row is not None else None, found.target, zh, en)
+                _fault(
+                    rulebook,
+                    "F-MAP",
+                    table,
+                    found.item,
+                    found.row.pointer if found.row is not None else None,
+                    found.target,
+                    zh,
+                    en,
+                )
             )
     return faults[:LIMIT]
 

@@ -123,7 +123,7 @@ def leg_status(codes: Responses, delivery: str, answers: Iterable[Answer], waits
     known = [(answer, codes[answer.message, answer.code]) for answer in heard if (answer.message, answer.code) in codes]
     floor = max((answer.at for answer, code in known if code.rollback), default=None)
     visible = [(answer, code) for answer, code in known if floor is None or answer.at >= floor]
-    winner, code = max(visible, key=lambda pair: (pair[1].rank, pair[0].at, pair[0].key), default=(None, None))
+    winner, code = max(visible, key=lambda pair: (pair[1].rank, pair[0].at), default=(None, None))
 
     state = code.state if code else delivery
     words = codes.words.of("leg", state)
@@ -153,7 +153,7 @@ def leg_status(codes: Responses, delivery: str, answers: Iterable[Answer], waits
 
 
 def _distinct(answers: Iterable[Answer]) -> list[Answer]:
-    """One answer for each key, oldest first; if two differ under one key, the order does not decide which one stays."""
+    """One answer for each key, by time and key, so that draws fall alike; nor does order decide between two of one key."""
     kept: dict[str, Answer] = {}
     for answer in answers:
         other = kept.setdefault(answer.key, answer)

@@ -50,7 +50,7 @@ class StructurePass:
         self.declaration.scope = scope
         for name in root.attrib:
             if name != "filing_scope":
-                self._note("F-UNKNOWN", str(name), f"/{name}", root)
+                self._note("F-UNKNOWN", str(name), f"/{name!s}", root)
         self._row("", root, self.declaration.header)
         return self.faults
 
@@ -60,8 +60,7 @@ class StructurePass:
         order = {name: number for number, name in enumerate([*items, *children])}
         reached = -1
         seen: set[str] = set()
-        if (element.text or "").strip():
-            self._note("F-TYPE", None, row.pointer, element, value=(element.text or "").strip()[:50], expected="< >")
+        self._stray(group or None, element, row.pointer)
         for child in element:
             if len(self.faults) >= LIMIT:
                 return
@@ -84,9 +83,18 @@ class StructurePass:
             else:
                 row.children[tag] = list(self._rows(children[tag], child, pointer))
 
+    def _stray(self, group: str | None, element: etree._Element, pointer: str) -> None:
+        """Text between the elements of a row or a group: nobody would read it."""
+        for text, place in [(element.text, element), *((child.tail, child) for child in element)]:
+            if (text or "").strip():
+                self._note("F-TYPE", group, pointer, place, value=(text or "").strip()[:50], expected="< >")
+
     def _rows(self, group: Group, element: etree._Element, pointer: str) -> Iterator[Row]:
+        self._stray(group.group, element, pointer)
         for number, child in enumerate(element):
             row = Row((), f"{pointer}/{number}")
+            if child.attrib:
+                self._note("F-UNKNOWN", str(next(iter(child.attrib))), row.pointer, child)
             if child.tag != group.row:
                 self._note("F-UNKNOWN", str(child.tag), f"{pointer}/{number}", child)
                 continue
@@ -95,6 +103,9 @@ class StructurePass:
 
     def _value(self, item: Item, element: etree._Element, row: Row) -> None:
         pointer = f"{row.pointer}/{item.item_id}"
+        parent = element.getparent()
+        if item.group and item == self._form.bare_item(item.group) and parent is not None and len(parent) == 1:
+            pointer = row.pointer  # in JSON the row is this value
         value = element.text or ""
         if len(element):
             self._note("F-TYPE", item.item_id, pointer, element, value="< >", expected=item.format)
@@ -131,6 +142,8 @@ def _code_of(item: Item, value: str) -> str:
         return "F-CHARACTER"
     if item.type == "date":
         return "F-DATE"
-    if item.type in ("text", "code") and (len(value) > item.length or (item.fixed_length and len(value) != item.length)):
+    if item.type in ("text", "code") and (
+        len(value) > item.length or (item.fixed_length and len(value) != item.length)
+    ):
         return "F-LENGTH"
     return "F-PATTERN"

@@ -8,7 +8,7 @@ conversions there, routing closed, generated schemas fresh.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -326,15 +326,15 @@ def _first_rows(node: Node) -> list[MapRow]:
     return []
 
 
-def check_tables(root: Path, cases: Path | None = None) -> list[Fault]:
-    """Everything wrong with the tables below `root`; with `cases` also what the golden cases leave untried."""
+def check_tables(bundle: Bundle, cases: Path | None, now: datetime) -> list[Fault]:
+    """Everything wrong with the tables; with `cases` also what the golden cases leave untried in the versions valid now."""
     from declarations.rulebook import Rulebook
 
     try:
-        rulebook = Rulebook(Bundle.read(root))
+        rulebook = Rulebook(bundle)
     except BadConfiguration as error:
-        return error.faults or [table_fault(str(root), None, "", error.message_zh, error.message_en)]
+        return error.faults or [table_fault("mappings", None, "", error.message_zh, error.message_en)]
     faults = prove(rulebook)
     if cases is not None and not faults:
-        faults = uncovered(rulebook, cases, rulebook.context(datetime.now(UTC)))
+        faults = uncovered(rulebook, cases, rulebook.context(now))
     return faults

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from declarations.bundle import Bundle
@@ -9,6 +10,16 @@ from declarations.dictionary import Form
 from declarations.faults import Fault, Severity
 
 FORM_WORDS = "mappings/rules/form.csv"
+MOST_SHOWN = 200
+"""Characters of a trader's text that a fault repeats; a key or a number of ten megabytes is not quoted whole."""
+NOT_XML = re.compile(r"[^\t\n\r\x20-\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]")
+"""Characters XML has no place for: most control characters, lone surrogates."""
+
+
+def shown(text: str) -> str:
+    """A trader's text as a fault repeats it: short enough, and nothing in it that an answer could not carry."""
+    clean = NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text[: MOST_SHOWN + 1])
+    return clean if len(text) <= MOST_SHOWN else clean[:MOST_SHOWN] + "…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +44,12 @@ class FaultWords:
         self, code: str, form: Form | None, item: str | None, pointer: str, line: int | None, **placeholders: str
     ) -> Fault:
         """The fault `code` at an item. `{item}` in its words becomes the item's name; the caller fills the rest."""
+        item = shown(item) if item else item
         known = form.items.get(item) if form and item else None
         group = form.groups.get(item) if form and item else None
         named = known or group
         words = self._words[code]
-        filled = {"value": "", "expected": "", **placeholders}
+        filled = {"value": "", "expected": "", **{name: shown(text) for name, text in placeholders.items()}}
         return Fault(
             code,
             item,

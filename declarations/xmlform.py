@@ -17,12 +17,14 @@ from declarations.words import FaultWords
 MAX_ELEMENTS = 20_000
 """Five times the largest plausible form; what is larger is refused before anything walks it."""
 _DECLARED = re.compile(rb"""\A\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
-_DECLARATION = re.compile(rb"\A\s*<\?xml[^>]*\?>")
 _CHINESE = {"gb18030", "gbk", "gb2312"}
+_CHINESE_IN_UTF8 = re.compile(rb"[\xe3-\xe9][\x80-\xbf]{2}")
 
 # Entities are never expanded, nothing is fetched, comments and instructions are dropped before anybody reads a value:
 # otherwise `1<!--x-->5` is 15 to the validator and 1 to the mapper.
+# The encoding is ours: by itself libxml2 would also guess UTF-16 or EBCDIC, in which `<!DOCTYPE` is other bytes.
 _PARSER = etree.XMLParser(
+    encoding="utf-8",
     resolve_entities=False,
     load_dtd=False,
     no_network=True,
@@ -35,15 +37,14 @@ _PARSER = etree.XMLParser(
 
 
 def to_utf8(data: bytes) -> bytes:
-    """The document as UTF-8 without byte-order mark.
+    """The document as UTF-8 without byte-order mark; what its declaration says of the encoding no longer counts.
 
     UTF-8 and the Chinese family (GB18030 holds GBK and GB2312) are what traders' systems write. Raises UnicodeDecodeError,
     or LookupError for another encoding.
     """
     if data.startswith(b"\xef\xbb\xbf"):
-        # the mark says UTF-8, whatever the declaration behind it says
-        return _DECLARATION.sub(b"", data[3:])
-    if data.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00")):
+        return data[3:]
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in data[:4]:
         raise LookupError("UTF-16 or UTF-32")
     declared = _DECLARED.match(data)
     encoding = declared[1].decode().lower() if declared else "utf-8"
@@ -51,8 +52,21 @@ def to_utf8(data: bytes) -> bytes:
         return data
     if encoding not in _CHINESE:
         raise LookupError(encoding)
+    if _is_utf8(data):
+        raise LookupError(f"{encoding} is declared but the text is UTF-8")
     # gb18030 decodes what the two older names mean
-    return _DECLARATION.sub(b"", data.decode("gb18030").encode())
+    return data.decode("gb18030").encode()
+
+
+def _is_utf8(data: bytes) -> bool:
+    """Whether Chinese text declared as GB18030 is UTF-8 after all: read as declared it would be other characters, silently."""
+    if _CHINESE_IN_UTF8.search(data) is None:
+        return False
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def parse_xml(data: bytes) -> etree._Element:
@@ -82,20 +96,27 @@ def parse_form(data: bytes, words: FaultWords) -> etree._Element:
     return root
 
 
-def unreadable(words: FaultWords, code: str, line: int | None, reason: str) -> UnreadableDocument:
+def unreadable(
+    words: FaultWords, code: str, line: int | None, reason: str, *, expected: str = ""
+) -> UnreadableDocument:
     """The error for bytes that are no document of ours, carrying its single fault."""
-    fault = words.fault(code, None, None, "", line, value=reason)
+    fault = words.fault(code, None, None, "", line, value=reason, expected=expected)
     return UnreadableDocument(fault.message_en, fault.message_zh, faults=[fault])
 
 
-def normalise(root: etree._Element) -> None:
-    """Drop empty elements and blanks around values: what people's systems add and nobody means."""
+def normalise(form: Form, root: etree._Element) -> None:
+    """Drop empty items and groups and blanks around values: what people's systems add and nobody means.
+
+    An empty row stays, so that the rows behind it keep their numbers; so does what the form does not know.
+    """
     for element in list(root.iter()):
         if element.text and len(element) == 0:
             element.text = element.text.strip() or None
     for element in reversed(list(root.iter())):
         parent = element.getparent()
-        if parent is not None and element.text is None and len(element) == 0:
+        if parent is None or element.text is not None or len(element) or element.attrib or (element.tail or "").strip():
+            continue
+        if element.tag in form.items or element.tag in form.groups:
             parent.remove(element)
 
 
