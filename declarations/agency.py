@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from declarations.agencycodes import AgencyCodes
 from declarations.answers import AnswerTables
 from declarations.bundle import Bundle, TableRow
-from declarations.codelists import AgencyCodes, CodeLists
+from declarations.codelists import CodeLists
 from declarations.conditions import Condition, parse
 from declarations.errors import BadConfiguration
 from declarations.responses import ResponseCode, load_responses

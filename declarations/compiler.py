@@ -15,7 +15,8 @@ from datetime import date
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
-from declarations.codelists import AgencyCodes, CodeLists
+from declarations.agencycodes import AgencyCodes
+from declarations.codelists import CodeLists
 from declarations.conditions import parse, split_values
 from declarations.conversions import Translation, cut, format_date, format_number, split_part, total
 from declarations.dictionary import Form

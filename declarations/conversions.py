@@ -50,7 +50,7 @@ def format_date(value: str, pattern: str, timezone: str) -> str:
 
 
 def format_number(value: str, arg: str) -> str:
-    """`arg` is decimals and rounding, '2 half-up'; without it superfluous zeros behind the point go. Exact decimals throughout."""
+    """`arg` is decimals and rounding, '2 half-up'; without it superfluous zeros behind the point go. Exact decimals."""
     number = Decimal(value)
     if not arg:
         text = format(number, "f")

@@ -14,7 +14,7 @@ from declarations.dictionary import Form, Group
 from declarations.faults import Fault
 from declarations.form import Declaration, Row
 from declarations.words import NOT_XML, FaultWords, shown
-from declarations.xmlform import MAX_ELEMENTS, unreadable
+from declarations.xmlform import BLANKS, MAX_ELEMENTS, unreadable
 
 MAX_DEPTH = 100
 """Where a fault of nesting points; the deepest form has five levels."""
@@ -130,7 +130,7 @@ class _Builder:
         if NOT_XML.search(value):
             self.note("F-CHARACTER", item_id, pointer, value=value)
             return ""
-        text = value.strip()
+        text = value.strip(BLANKS)
         return f"<{item_id}>{escape(text)}</{item_id}>" if text else ""
 
     def count(self, more: int) -> None:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from xmlschema import XMLSchema, XMLSchemaException
 from xmlschema.validators import XsdComplexType, XsdElement, XsdGroup
 
+from declarations.agencycodes import AgencyCodes
 from declarations.bundle import Bundle, table_fault
-from declarations.codelists import AgencyCodes
 from declarations.compiler import parse_each
 from declarations.conditions import Condition
 from declarations.dictionary import Form

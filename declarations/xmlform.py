@@ -17,6 +17,8 @@ from declarations.words import FaultWords
 MAX_ELEMENTS = 20_000
 """Five times the largest plausible form; what is larger is refused before anything walks it."""
 _DECLARED = re.compile(rb"""\A\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
+BLANKS = " \t\r\n\u3000"
+"""What may stand around a value and does not belong to it; U+3000 is the blank of Chinese typing."""
 _CHINESE = {"gb18030", "gbk", "gb2312"}
 _CHINESE_IN_UTF8 = re.compile(rb"[\xe3-\xe9][\x80-\xbf]{2}")
 
@@ -111,7 +113,7 @@ def normalise(form: Form, root: etree._Element) -> None:
     """
     for element in list(root.iter()):
         if element.text and len(element) == 0:
-            element.text = element.text.strip() or None
+            element.text = element.text.strip(BLANKS) or None
     for element in reversed(list(root.iter())):
         parent = element.getparent()
         if parent is None or element.text is not None or len(element) or element.attrib or (element.tail or "").strip():

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from declarations.codelists import AgencyCodes, Code, CodeList, CodeLists
+from declarations.agencycodes import AgencyCodes
+from declarations.codelists import Code, CodeList, CodeLists
 from declarations.dictionary import Form, Item
 from declarations.form import Row
 from declarations.rules.rule import Finding, Snapshot

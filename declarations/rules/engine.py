@@ -7,8 +7,9 @@ from datetime import date
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
+from declarations.agencycodes import AgencyCodes
 from declarations.bundle import Bundle
-from declarations.codelists import AgencyCodes, CodeLists
+from declarations.codelists import CodeLists
 from declarations.dictionary import Form
 from declarations.errors import BadConfiguration
 from declarations.faults import Fault

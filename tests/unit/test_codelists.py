@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from declarations.agencycodes import AgencyCodes
 from declarations.bundle import Bundle
-from declarations.codelists import AgencyCodes, CodeLists
+from declarations.codelists import CodeLists
 from declarations.errors import BadConfiguration
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,8 +11,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from declarations.agencycodes import AgencyCodes
 from declarations.bundle import Bundle
-from declarations.codelists import AgencyCodes, CodeLists
+from declarations.codelists import CodeLists
 from declarations.dictionary import Form, load_form
 from declarations.faults import Fault
 from declarations.form import Declaration, Row
