@@ -27,6 +27,10 @@ class TableRow(dict[str, str]):
         self.path = path
         self.line = line
 
+    def __missing__(self, column: str) -> str:
+        fault = table_fault(self.path, 1, column, "缺少此列", "this column is missing")
+        raise BadConfiguration(f"{self.path} has no column {column}", f"{self.path} 缺少列 {column}", faults=[fault])
+
 
 def table_fault(path: str, line: int | None, column: str, message_zh: str, message_en: str) -> Fault:
     """A fault of a table: `pointer` is file#column, `line` the line of the file."""

@@ -52,10 +52,13 @@ def check(rulebook: Rulebook, data: bytes, media_type: str, context: Context, fo
         return Checked(None, error.faults, readable=False)
     if declaration.scope in SCOPES:
         faults = faults + _impossible_dates(rules, declaration)
+        # what is of the wrong type was typed all the same: no rule says that it is missing
+        unread = {fault.pointer for fault in faults if fault.code == "F-TYPE" and fault.pointer}
         faults += [
             fault
             for fault in engine.run(rulebook, declaration, context)
             if (fault.pointer.rpartition("/")[0], fault.item) not in declaration.faulty
+            and unread.isdisjoint((fault.pointer, fault.pointer.rpartition("/")[0]))
         ]
     if faults:
         faults = _placed(rules, faults, lines)

@@ -267,6 +267,8 @@ class _ShapeWriter:
         if value == "None":
             return found
         opening, closing = (f' {node.name[1:]}="', '"') if node.is_attribute else (f"<{node.name}>", f"</{node.name}>")
+        if node.is_attribute:
+            value = f"attr({value})"
         if certain:
             found.literal(opening)
             found.expression(value)
@@ -426,8 +428,9 @@ def _missing(line: str) -> str:
     raise MissingValue(line)
 
 
-def _attribute(text: str) -> str:
-    return escape(text, {'"': "&quot;"})
+def _attribute(text: object) -> str:
+    """A value, escaped already, as it stands between an attribute's quotes."""
+    return str(text or "").replace('"', "&quot;")
 
 
 def _xml_safe(texts: Iterable[str]) -> bool:

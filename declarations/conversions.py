@@ -76,3 +76,23 @@ def total(values: Iterable[str | None], arg: str) -> str | None:
     """The exact sum of decimals, rounded as `arg` says; None when there is none."""
     given = [Decimal(value) for value in values if value]
     return format_number(format(sum(given, Decimal(0)), "f"), arg) if given else None
+
+
+def bad_argument(how: str, arg: str) -> str | None:
+    """Why a conversion cannot work with its `arg`, or None; the argument is tried on a specimen."""
+    try:
+        if how == "const" and not arg:
+            return "blank"
+        if how == "seq":
+            int(arg or 1)
+        elif how in ("number", "sum"):
+            format_number("1.5", arg if how == "number" else arg.partition(";")[2].strip())
+        elif how == "text" and int(arg.removeprefix("max")) < 1:
+            return "nothing would be left"
+        elif how == "split" and int(arg.rsplit(" ", 1)[1]) < 1:
+            return "parts are counted from 1"
+        elif how == "date" and re.fullmatch("(yyyy|MM|dd|HH|mm|ss|[^A-Za-z%])+", arg) is None:
+            return "not a date format"
+    except (ValueError, LookupError, ArithmeticError) as error:
+        return str(error) or type(error).__name__
+    return None

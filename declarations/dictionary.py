@@ -13,6 +13,7 @@ ITEM_COLUMNS = (
     "item_id", "section", "group", "profile", "name_zh", "name_en", "type", "format", "code_list", "occurs",
 )  # fmt: skip
 TAIL_COLUMNS = ("wco_id", "hint_zh", "hint_en", "reference")
+GROUP_COLUMNS = ("group", "parent", "row", "occurs", "name_zh", "name_en")
 TYPES = ("text", "code", "integer", "decimal", "date")
 FORMATS = {
     "text": re.compile(r"(an|id)(\.\.)?\d+"),
@@ -103,7 +104,10 @@ def load_form(bundle: Bundle, name: str) -> Form:
     """Read `mappings/forms/<name>.csv` and its groups; raises BadConfiguration with every fault found."""
     path, groups_path = f"mappings/forms/{name}.csv", f"mappings/forms/{name}.groups.csv"
     faults: list[Fault] = []
-    groups = {row["group"]: Group(**row) for row in bundle.table(groups_path)}
+    groups: dict[str, Group] = {}
+    for row in bundle.table(groups_path):
+        faults += _group_faults(row, groups)
+        groups[row["group"]] = Group(**{column: row[column] for column in GROUP_COLUMNS})
     rows = bundle.table(path)
     columns = list(rows[0]) if rows else []
     agencies = tuple(columns[len(ITEM_COLUMNS) : -len(TAIL_COLUMNS)])
@@ -125,6 +129,22 @@ def load_form(bundle: Bundle, name: str) -> Form:
     return Form(name, items, groups, agencies)
 
 
+def _group_faults(row: TableRow, groups: dict[str, Group]) -> list[Fault]:
+    def fault(column: str, zh: str, en: str) -> Fault:
+        return table_fault(row.path, row.line, column, zh, en)
+
+    found = []
+    if not NAME.fullmatch(row["group"]) or row["group"] in groups:
+        found.append(fault("group", "分组名不合规或重复", "group name malformed or used twice"))
+    if row["parent"] and row["parent"] not in groups:
+        found.append(fault("parent", "上级分组须在前面声明", "the parent must be declared above"))
+    if not NAME.fullmatch(row["row"]):
+        found.append(fault("row", "行名不合规", "row name malformed"))
+    if row["occurs"] not in ("0..n", "1..n"):
+        found.append(fault("occurs", "只能是 0..n 或 1..n", "must be 0..n or 1..n"))
+    return found + [fault(name, "缺少名称", "name is missing") for name in ("name_zh", "name_en") if not row[name]]
+
+
 def _row_faults(
     row: TableRow, items: dict[str, Item], groups: dict[str, Group], agencies: tuple[str, ...]
 ) -> list[Fault]:
@@ -142,6 +162,8 @@ def _row_faults(
         found.append(fault("type", "未知类型", f"must be one of {', '.join(TYPES)}"))
     elif not FORMATS[row["type"]].fullmatch(row["format"]):
         found.append(fault("format", "格式与类型不符", "format does not fit the type"))
+    if row["occurs"] not in ("1", "list"):
+        found.append(fault("occurs", "只能是 1 或 list", "must be 1 or list"))
     if row["type"] == "code" and not row["code_list"]:
         found.append(fault("code_list", "代码项必须指明代码表", "a code needs its code list"))
     for agency in agencies:

@@ -65,7 +65,10 @@ def item_of(
     for each in found:
         if parent and each.row is not None and fits(parent, each.target.rpartition("/")[0]):
             return Origin(item, f"{each.row.pointer}/{item}" if item else each.row.pointer, False)
-    return Origin(item, f"/{item}", False) if item else None
+    if item is None:
+        return None
+    group = rulebook.forms[table.form].items[item].group
+    return Origin(item, f"/{group or item}", False)
 
 
 def fits(asked: str, target: str) -> bool:

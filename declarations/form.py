@@ -28,6 +28,10 @@ class Row(dict[str, str]):
         self.pointer = pointer
         self.line = line
 
+    def __bool__(self) -> bool:
+        """A row that gives nothing is still a row: `row or other` must not pass it over."""
+        return True
+
 
 @dataclass(slots=True)
 class Declaration:

@@ -39,12 +39,34 @@ class Object(dict[str, Any]):
         )
 
 
-class _Constant(ValueError):
+class _Constant(Exception):
     """NaN or Infinity, which JSON does not have."""
 
 
-def _no_constant(name: str) -> Any:
-    raise _Constant(name)
+class _TooMany(Exception):
+    """More objects and numbers than any form has."""
+
+
+class _Hooks:
+    """What the JSON reader calls for one document; it stops before a huge one is built."""
+
+    def __init__(self) -> None:
+        self.left = MAX_ELEMENTS
+
+    def object(self, pairs: list[tuple[str, Any]]) -> Object:
+        self.left -= 1
+        if self.left < 0:
+            raise _TooMany
+        return Object(pairs)
+
+    def number(self, digits: str) -> Number:
+        self.left -= 1
+        if self.left < 0:
+            raise _TooMany
+        return Number(digits)
+
+    def constant(self, name: str) -> Any:
+        raise _Constant(name)
 
 
 def parse_json(data: bytes, words: FaultWords) -> Object:
@@ -54,13 +76,20 @@ def parse_json(data: bytes, words: FaultWords) -> Object:
     except UnicodeDecodeError as error:
         raise unreadable(words, "F-ENCODING", data.count(b"\n", 0, error.start) + 1, error.reason) from error
     try:
+        hooks = _Hooks()
         found = json.loads(
-            text, object_pairs_hook=Object, parse_int=Number, parse_float=Number, parse_constant=_no_constant
+            text,
+            object_pairs_hook=hooks.object,
+            parse_int=hooks.number,
+            parse_float=hooks.number,
+            parse_constant=hooks.constant,
         )
     except RecursionError as error:
         raise unreadable(words, "F-TOO-DEEP", _line_of_depth(text), "JSON") from error
     except json.JSONDecodeError as error:
         raise unreadable(words, "F-MALFORMED", error.lineno, error.msg) from error
+    except _TooMany as error:
+        raise unreadable(words, "F-TOO-LARGE", None, str(MAX_ELEMENTS)) from error
     except _Constant as error:
         line = next(line for token, line in _tokens(text) if token == str(error))
         raise unreadable(words, "F-MALFORMED", line, f"{error} is not JSON") from error
@@ -122,7 +151,7 @@ class _Builder:
         if value is None:
             return ""
         if not isinstance(value, str):
-            self.note("F-TYPE", item_id, pointer, value=_kind(value), expected="…")
+            self.note("F-TYPE", item_id, pointer, value=_kind(value), expected='"…"')
             return ""
         if isinstance(value, Number) and self.form.items[item_id].type not in ("integer", "decimal"):
             self.note("F-TYPE", item_id, pointer, value=value, expected=f'"{value}"')

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from typing import TYPE_CHECKING
 
+from declarations.answers import Response
 from declarations.codelists import CodeLists
 from declarations.form import Declaration
+from declarations.reach import Frames, Unreachable
 from declarations.rules.clearance_form import clearance_form_missing
+from declarations.tables import TableFaults
 
 if TYPE_CHECKING:
     from declarations.rulebook import Rulebook
 
 WAITS: dict[str, Callable[[Declaration, CodeLists, date], bool]] = {"clearance_form_missing": clearance_form_missing}
 """The named functions of `waits_when`."""
+ANSWER_FIELDS = frozenset(field.name for field in fields(Response))
+"""What a leg can wait for: the fields of the neutral response."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +65,29 @@ def plan(rulebook: Rulebook, declaration: Declaration, on: date) -> list[Leg]:
 
 def _routed(name: str, declaration: Declaration) -> str | None:
     return declaration.scope if name == "filing.scope" else declaration.header.get(name)
+
+
+def prove_routes(rulebook: Rulebook, agency: str, faults: TableFaults) -> None:
+    """The table check's part for routing.csv: what a row names exists."""
+    out = {table.message for table in rulebook.agencies[agency].messages if table.direction == "out"}
+    for route in rulebook.agencies[agency].routes:
+        row = route.row
+        if route.message not in out:
+            faults.note(row, "message", f"没有报文 {route.message}", f"there are no tables of {route.message}")
+        if route.form not in rulebook.forms:
+            faults.note(row, "form", f"没有表单 {route.form}", f"there is no form {route.form}")
+            continue
+        for operand in route.due.operands():
+            try:
+                Frames(rulebook.forms[route.form], rulebook.filing).value(operand)
+            except Unreachable as error:
+                faults.note(row, "due", str(error), str(error))
+        awaited, _, answer_field = route.waits_for.partition(".")
+        if awaited and awaited not in rulebook.agencies:
+            faults.note(row, "waits_for", "等待的机构不存在", "waits for an agency that is not there")
+        elif awaited and answer_field not in ANSWER_FIELDS:
+            faults.note(row, "waits_for", "回执没有此字段", f"answers have no {answer_field or 'such field'}")
+        if route.waits_when and route.waits_when.removeprefix("fn:") not in WAITS:
+            faults.note(row, "waits_when", "未知函数", f"must be one of {', '.join(f'fn:{name}' for name in WAITS)}")
+        if route.carries and route.carries not in rulebook.filing:
+            faults.note(row, "carries", "filing.csv 中没有此值", "is not in mappings/filing.csv")

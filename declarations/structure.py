@@ -46,7 +46,7 @@ class StructurePass:
             return self.faults
         scope = str(root.attrib.get("filing_scope", ""))
         if scope not in SCOPES:
-            self._note("F-SCOPE", None, "/filing_scope", root, value=scope, expected=", ".join(SCOPES))
+            self._note("F-SCOPE", None, "/filing_scope", root, value=scope or "—", expected=", ".join(SCOPES))
         self.declaration.scope = scope
         for name in root.attrib:
             if name != "filing_scope":

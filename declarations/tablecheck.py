@@ -19,13 +19,14 @@ from declarations.agencycodes import AgencyCodes
 from declarations.bundle import Bundle, table_fault
 from declarations.compiler import parse_each
 from declarations.conditions import Condition
+from declarations.conversions import bad_argument
 from declarations.dictionary import Form
 from declarations.errors import BadConfiguration
 from declarations.faults import Fault
 from declarations.formschema import form_xsd
 from declarations.functions import FUNCTIONS
 from declarations.reach import Frames, Unreachable
-from declarations.routing import WAITS
+from declarations.routing import prove_routes
 from declarations.tablecases import uncovered
 from declarations.tables import MapRow, MessageTable, Node, TableFaults
 
@@ -44,9 +45,12 @@ def prove(rulebook: Rulebook) -> list[Fault]:
     for agency in rulebook.agencies.values():
         for table in agency.messages:
             _prove_schema(rulebook.bundle, table, faults)
-            if table.direction == "out":
+            if table.direction == "out" and table.form not in rulebook.forms:
+                meta = table.path.replace("map.csv", "meta.toml")
+                faults.note_file(meta, "form", f"没有表单 {table.form}", f"there is no form {table.form}")
+            elif table.direction == "out":
                 _MessageProof(rulebook, table, agency.codes, faults).run()
-        _prove_routing(rulebook, agency.name, faults)
+        prove_routes(rulebook, agency.name, faults)
     return faults.found
 
 
@@ -106,21 +110,6 @@ def _prove_schema(bundle: Bundle, table: MessageTable, faults: TableFaults) -> N
         faults.note_file(meta, "schema_sha256", f"与 {table.schema} 不符", f"is not that of {table.schema}: {digest}")
 
 
-def _prove_routing(rulebook: Rulebook, agency: str, faults: TableFaults) -> None:
-    for route in rulebook.agencies[agency].routes:
-        row = route.row
-        if not any(t.message == route.message and t.direction == "out" for t in rulebook.agencies[agency].messages):
-            faults.note(row, "message", f"没有报文 {route.message}", f"there are no tables of {route.message}")
-        if route.form not in rulebook.forms:
-            faults.note(row, "form", f"没有表单 {route.form}", f"there is no form {route.form}")
-        if route.waits_for and route.waits_for.split(".")[0] not in rulebook.agencies:
-            faults.note(row, "waits_for", "等待的机构不存在", "waits for an agency that is not there")
-        if route.waits_when and route.waits_when.removeprefix("fn:") not in WAITS:
-            faults.note(row, "waits_when", "未知函数", f"must be one of {', '.join(f'fn:{name}' for name in WAITS)}")
-        if route.carries and route.carries not in rulebook.filing:
-            faults.note(row, "carries", "filing.csv 中没有此值", "is not in mappings/filing.csv")
-
-
 class _MessageProof:
     """One outgoing message against its schema, the form and the lists."""
 
@@ -148,7 +137,12 @@ class _MessageProof:
     def element(self, node: Node, declared: XsdElement, frames: Frames) -> None:
         """Children of an element: they exist, stand in order, and the mandatory ones are fed."""
         kind = declared.type
-        assert isinstance(kind, XsdComplexType)  # an element with children
+        if not isinstance(kind, XsdComplexType):
+            below = _first_rows(next(iter(node.children.values())))[0]
+            self.note(
+                below, "target", f"Schema 中 {node.name} 没有下级元素", f"{node.name} has no elements in the schema"
+            )
+            return
         attributes = dict(declared.attributes)
         elements = dict(_particles(kind.content)) if isinstance(kind.content, XsdGroup) else {}
         order = {name: number for number, name in enumerate(elements)}
@@ -177,6 +171,16 @@ class _MessageProof:
     def child(self, node: Node, declared: XsdElement, limits: Limits, frames: Frames) -> None:
         if node.loop is None and node.rows:
             self.leaf(node, frames, mandatory=limits[0] > 0, occurs=limits)
+            if node.children or not declared.type.has_simple_content():
+                text = (
+                    f"{node.name} 不能既有值又有下级元素",
+                    f"{node.name} holds elements and cannot have a value of its own",
+                )
+                self.note(node.rows[0], "target", *text)
+            return
+        if not node.children:
+            text = f"{node.name} 之下没有任何行", f"nothing feeds {node.name}"
+            self.note(_first_rows(node)[0], "target", *text)
             return
         if node.loop is not None:
             row = node.loop
@@ -250,7 +254,11 @@ class _MessageProof:
                 )
 
     def conversion(self, row: MapRow) -> None:
-        if row.how == "code" and row.arg not in self.rulebook.codes.lists:
+        if (reason := bad_argument(row.how, row.arg)) is not None:
+            self.note(
+                row, "arg", f"{row.how} 不接受 {row.arg}：{reason}", f"{row.how} cannot take {row.arg!r}: {reason}"
+            )
+        elif row.how == "code" and row.arg not in self.rulebook.codes.lists:
             self.note(row, "arg", f"没有代码表 {row.arg}", f"there is no list {row.arg}")
         elif row.how == "code" and row.arg not in self.codes.systems and not self.codes.same_system(row.arg):
             self.note(row, "arg", f"该机构没有 {row.arg} 的对照表", f"this agency has no conversions of {row.arg}")

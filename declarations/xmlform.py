@@ -102,7 +102,7 @@ def unreadable(
     words: FaultWords, code: str, line: int | None, reason: str, *, expected: str = ""
 ) -> UnreadableDocument:
     """The error for bytes that are no document of ours, carrying its single fault."""
-    fault = words.fault(code, None, None, "", line, value=reason, expected=expected)
+    fault = words.fault(code, None, None, "", line, value=" ".join(reason.split()), expected=expected)
     return UnreadableDocument(fault.message_en, fault.message_zh, faults=[fault])
 
 

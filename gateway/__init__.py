@@ -1,0 +1,1 @@
+"""The running service: settings, storage, use cases, the API and the command."""

@@ -1,0 +1,264 @@
+"""Amend: correct and refile after a rejection, or stop what no agency has yet (design.md section 5.5, practice 撤回).
+
+A new version sends only what has to be sent: legs that were rejected, withdrawn or never sent, and legs whose message differs.
+The others are carried over: their message stays in force and the answers to it still count.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from declarations.errors import DuplicateReference, InvalidDeclaration, MoveNotAllowed, NotFound
+from declarations.routing import Leg
+from declarations.split import render
+from declarations.status import LegStatus
+from gateway import filing, finding
+from gateway.database.stores import declarations, entries, inbox, messages, outbox, search
+from gateway.database.types import AnyRow
+from gateway.filing import Form, Made, leg_of
+from gateway.identity import Caller
+from gateway.journal import entry
+from gateway.standing import combined_of, legs_of, settle
+from gateway.submit import Key, Reply, acts_of_acceptance, checked, filed_reply
+
+if TYPE_CHECKING:
+    from gateway.wiring import Window
+
+REFILED = frozenset({"rejected", "cancelled"})
+"""States of a leg after which its agency expects a new message."""
+RESENT = frozenset({"correct_form", "upload_papers"})
+"""Obligations that are met by sending the message again."""
+UNSENT = frozenset({"waiting", "queued", "withdrawn", "parked"})
+"""Deliveries of a message that its agency surely does not have."""
+
+
+async def refile(
+    window: Window,
+    caller: Caller,
+    declaration_id: str,
+    body: bytes,
+    media_type: str,
+    idempotency_key: str | None = None,
+    check_only: bool = False,
+) -> Reply:
+    """Files a corrected version. Raises MoveNotAllowed when no leg was rejected or withdrawn, or the correction is of another
+    filing (reference, direction, an agency left out that has the message); else like `submit`."""
+    key = None if check_only else Key.of(caller, f"versions:{declaration_id}", idempotency_key, body, media_type)
+    if key is not None and (kept := await window.database.read(key.replayed)) is not None:
+        return kept
+    before = await window.database.read(lambda connection: owned(connection, caller, declaration_id))
+    form = filing.read(window, body, media_type)
+    _same_filing(before, form)
+    number = before.version + 1
+    made = filing.make_messages(window, caller, form, declaration_id, number)
+    version = filing.version_row(window, caller, form, declaration_id, number)
+    if check_only:
+        await window.database.read(lambda connection: _decide(connection, window, before, form, made))
+        return await checked(window, caller, form, declaration_id)
+
+    def store(connection: Connection) -> tuple[Reply, set[str]]:
+        if key is not None and (first := key.replayed(connection)) is not None:
+            return first, set()
+        now = owned(connection, caller, declaration_id)
+        if now.version != before.version:
+            raise _not_allowed("another version was filed at the same time", "同时有另一版本提交")
+        fresh = _decide(connection, window, now, form, made)
+        if not declarations.add_version(connection, version, scope=form.declaration.scope, urgent=form.urgent):
+            raise _not_allowed("another version was filed at the same time", "同时有另一版本提交")
+        carried_over = _replace(connection, now, fresh, form.at)
+        if fresh.messages:
+            messages.add(connection, fresh.messages, fresh.bodies, form.at)
+        outbox.add(connection, fresh.outbox(form.urgent))
+        keys = finding.key_rows(finding.form_keys(form.declaration), caller.organisation_id, declaration_id)
+        search.add_missing(connection, keys)
+        acts = acts_of_acceptance("refiled", caller, version, fresh)
+        facts = {name: version[name] for name in ("organisation_id", "declaration_id", "version")}
+        acts += [entry("carried_over", **facts, at=form.at, agency=agency) for agency in carried_over]
+        entries.add(connection, acts)
+        woken = settle(connection, window, declaration_id, form.at)
+        reply = _reply(connection, window, declaration_id, form)
+        if key is not None:
+            key.keep(connection, reply, form.at)
+        return reply, woken | {row["agency"] for row in fresh.messages if row["id"] in fresh.bodies}
+
+    try:
+        reply, woken = await window.database.write(store)
+    except IntegrityError as error:
+        # a withdrawn filing gave its reference free, and somebody has used it since
+        raise DuplicateReference("the reference is on a later filing", "该编号已用于后来的申报") from error
+    window.wake(woken)
+    return reply
+
+
+async def withdraw(window: Window, caller: Caller, declaration_id: str) -> Reply:
+    """Stops the messages no agency has yet. Raises MoveNotAllowed when there is none: what is sent cannot be stopped here."""
+    at = window.clock()
+
+    def stop(connection: Connection) -> Reply:
+        declaration = owned(connection, caller, declaration_id)
+        rows = messages.current(connection, declaration_id)
+        stopped = [row for row in rows if _stop(connection, row, at)]
+        left = [row for row in rows if row not in stopped and row.delivery != "withdrawn"]
+        if not stopped:
+            raise _too_late(window, left)
+        facts = {"organisation_id": declaration.organisation_id, "declaration_id": declaration_id}
+        acts = [
+            entry("withdrawn", **facts, version=row.version, at=at, agency=row.agency, actor=caller.name)
+            for row in stopped
+        ]
+        entries.add(connection, acts)
+        settle(connection, window, declaration_id, at)
+        after = declarations.get(connection, declaration_id)
+        assert after is not None
+        words = window.words.of("combined", after.status)
+        return Reply(
+            200,
+            {
+                "id": declaration_id,
+                "reference": after.reference,
+                "version": after.version,
+                "status": after.status,
+                "status_zh": words.name_zh,
+                "status_en": words.name_en,
+                "withdrawn": [row.agency for row in stopped],
+                "not_withdrawn": [{"agency": row.agency, "state": row.state or row.delivery} for row in left],
+            },
+        )
+
+    return await window.database.write(stop)
+
+
+def owned(connection: Connection, caller: Caller, declaration_id: str) -> AnyRow:
+    """The caller's declaration; raises NotFound for another's as for none."""
+    row = declarations.get(connection, declaration_id)
+    if row is None or row.organisation_id != caller.organisation_id:
+        raise NotFound(f"there is no declaration {declaration_id!r}", f"没有申报 {declaration_id}")
+    return row
+
+
+def _same_filing(before: AnyRow, form: Form) -> None:
+    if form.reference != before.reference:
+        raise _not_allowed(
+            f"a correction keeps its reference {before.reference}; file another reference as a new declaration",
+            f"更正须沿用原编号 {before.reference}；新编号请另行申报",
+        )
+    if form.declaration.header[filing.DIRECTION_ITEM] != before.direction:
+        raise _not_allowed("a correction keeps its direction of trade", "更正不得改变进出口方向")
+
+
+def _decide(connection: Connection, window: Window, declaration: AnyRow, form: Form, made: Made) -> Made:
+    """Which of the new messages have to be sent. Raises MoveNotAllowed when nothing asks for a new version."""
+    rows = messages.current(connection, declaration.id)
+    answers = inbox.answers_in_force(connection, declaration.id)
+    legs = legs_of(window, rows, answers)
+    combined = combined_of(window, rows, legs)
+    in_vain = any(step.kind == "waiting_in_vain" for step in combined.next_steps)
+    if not in_vain and not any(_asks_again(leg) or leg.state == "withdrawn" for leg in legs.values()):
+        raise _not_allowed(
+            "no agency has returned this filing and nothing of it was withdrawn, so there is nothing to correct yet",
+            "没有机构退单，也没有撤回的报文，目前不能提交更正",
+        )
+    left_out = [row for row in rows if row.agency not in {each["agency"] for each in made.messages}]
+    for row in left_out:
+        if legs[row.agency].state not in REFILED and row.delivery not in UNSENT:
+            raise _not_allowed(
+                f"{row.agency} has this filing already and cannot be left out of its correction",
+                f"{legs[row.agency].agency_zh}已收到该申报，更正不能不再包含该机构",
+            )
+    in_force = {row.agency: row for row in rows}
+    fresh = Made()
+    for new in made.messages:
+        old = in_force.get(new["agency"])
+        again = old is None or _asks_again(legs[old.agency]) or old.delivery in UNSENT
+        if again or not _unchanged(connection, window, old, form):
+            fresh.messages.append(new)
+            if new["id"] in made.bodies:
+                fresh.bodies[new["id"]] = made.bodies[new["id"]]
+    return fresh
+
+
+def _asks_again(leg: LegStatus) -> bool:
+    """Whether the agency expects a new message."""
+    return leg.state in REFILED or any(owed.kind in RESENT for owed in leg.obligations)
+
+
+def _unchanged(connection: Connection, window: Window, old: Any, form: Form) -> bool:
+    """Whether the corrected form gives the very bytes that were sent, under the tables and filing values of then."""
+    kept = messages.body(connection, old.id)
+    if kept is None:
+        return False
+    version = declarations.version(connection, old.declaration_id, old.version)
+    rulebook = window.rulebook_of(connection, old.bundle_digest)
+    leg: Leg = leg_of(old)
+    accepted_on = rulebook.context(version.accepted_at, version.profile).accepted_on
+    try:
+        return render(rulebook, leg, form.declaration, old.filing, accepted_on) == bytes(kept.body)
+    except InvalidDeclaration:
+        return False
+
+
+def _replace(connection: Connection, declaration: AnyRow, fresh: Made, at: datetime) -> list[str]:
+    """Takes the messages that have a successor out of force; returns the agencies whose message is carried over."""
+    replaced = {row["agency"] for row in fresh.messages}
+    carried_over, acts = [], []
+    for row in messages.current(connection, declaration.id):
+        if row.agency not in replaced:
+            carried_over.append(row.agency)
+            continue
+        # an older message in doubt stays in the outbox: its successor waits behind it, in order
+        unsent = row.delivery in ("waiting", "parked") or (row.delivery == "queued" and _recall(connection, row.id))
+        if row.delivery == "parked":
+            outbox.remove(connection, row.id)
+        messages.replace(connection, row.id, "superseded" if unsent else row.delivery, at)
+        if unsent:
+            facts = {"organisation_id": row.organisation_id, "declaration_id": row.declaration_id}
+            acts.append(entry("superseded", **facts, version=row.version, at=at, agency=row.agency))
+    entries.add(connection, acts)
+    return carried_over
+
+
+def _recall(connection: Connection, message_id: str) -> bool:
+    return outbox.remove_untouched(connection, message_id)
+
+
+def _stop(connection: Connection, row: AnyRow, at: datetime) -> bool:
+    """Withdraws one message if no agency can have it."""
+    if row.state is not None or row.delivery not in ("waiting", "queued"):
+        return False
+    if row.delivery == "queued" and not _recall(connection, row.id):
+        return False
+    messages.set_delivery(connection, row.id, "withdrawn", at)
+    return True
+
+
+def _reply(connection: Connection, window: Window, declaration_id: str, form: Form) -> Reply:
+    after = declarations.get(connection, declaration_id)
+    assert after is not None
+    words = window.words.of("combined", after.status)
+    legs = [row._asdict() for row in messages.current(connection, declaration_id)]
+    return filed_reply(after._asdict(), form, legs, words.name_zh, words.name_en)
+
+
+def _too_late(window: Window, left: list[AnyRow]) -> MoveNotAllowed:
+    """Why nothing can be stopped any more, agency by agency."""
+    if not left:
+        return _not_allowed("this filing is withdrawn already", "该申报已撤回")
+    zh, en = [], []
+    for row in left:
+        words = window.words.of("leg", row.state or ("sent" if row.delivery == "queued" else row.delivery))
+        codes = window.responses(row.agency)
+        zh.append(f"{codes.name_zh}：{words.name_zh}")
+        en.append(f"{codes.name_en}: {words.name_en}")
+    return _not_allowed(
+        "nothing is left that could be stopped here; what an agency has, or may have, it must cancel itself (撤销). "
+        + "; ".join(en),
+        "已无可撤回的报文；机构已收到或可能已收到的，须向该机构申请撤销。" + "；".join(zh),
+    )
+
+
+def _not_allowed(en: str, zh: str) -> MoveNotAllowed:
+    return MoveNotAllowed(en, zh)

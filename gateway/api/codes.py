@@ -1,0 +1,59 @@
+"""Code lists: find a code by number, Chinese, English or pinyin initials, as valid on a date."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Response
+
+from declarations.codelists import Code, CodeList
+from declarations.errors import NotFound
+from gateway.api import replies
+from gateway.api.requests import WindowOf
+
+router = APIRouter(prefix="/codes", tags=["codes"])
+
+
+def _head(found: CodeList) -> dict[str, Any]:
+    return {
+        "list": found.name,
+        "name_zh": found.name_zh,
+        "name_en": found.name_en,
+        "status": "complete" if found.complete else "partial",
+        "system": found.system,
+    }
+
+
+def _code(code: Code) -> dict[str, Any]:
+    return {
+        "code": code.code,
+        "name_zh": code.name_zh,
+        "name_en": code.name_en,
+        "attributes": code.attributes,
+        "valid_from": code.valid_from,
+        "valid_to": code.valid_to,
+    }
+
+
+@router.get("", summary="The code lists")
+async def get_lists(window: WindowOf) -> Response:
+    lists = window.rulebook.codes.lists.values()
+    return replies.json({"lists": [{**_head(found), "codes": len(found.codes)} for found in lists]})
+
+
+@router.get("/{name}", summary="Search one list")
+async def search_list(
+    window: WindowOf,
+    name: Annotated[str, Path(max_length=60, examples=["CL_COUNTRY"])],
+    q: Annotated[
+        str, Query(max_length=60, description="Code, Chinese, English or pinyin initials", examples=["fg"])
+    ] = "",
+    on: Annotated[date | None, Query(description="Codes valid on this day; today if left out")] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 20,
+) -> Response:
+    found = window.rulebook.codes.lists.get(name)
+    if found is None:
+        raise NotFound(f"there is no code list {name!r}", f"没有代码表 {name}")
+    day = on or window.clock().date()
+    return replies.json({**_head(found), "on": day, "codes": [_code(code) for code in found.search(q, day, limit)]})

@@ -1,0 +1,105 @@
+"""What handlers read from a request: who calls, the exact body within the size limit, its content type."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.exceptions import HTTPException
+
+from declarations.errors import BadRequest, Forbidden, TooLarge, Unauthorised
+from gateway.identity import Caller, caller_of
+from gateway.wiring import Window
+
+DECLARATION_TYPES = ("application/xml", "text/xml", "application/json")
+DRAIN = 4
+"""We read on past the limit this many times over, so that a caller still writing gets our 413 and not a broken pipe."""
+
+bearer = HTTPBearer(auto_error=False, description="Token from a file below `<data-dir>/secrets`")
+
+
+def window_of(request: Request) -> Window:
+    window: Window = request.app.state.window
+    return window
+
+
+def known_caller(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]
+) -> Caller:
+    """The caller behind the bearer token, of any kind; raises Unauthorised."""
+    if credentials is None:
+        raise Unauthorised("send Authorization: Bearer <token>", "请在请求头中提供 Authorization: Bearer <令牌>")
+    return caller_of(window_of(request), credentials.credentials)
+
+
+def _of_kind(caller: Caller, kind: str, zh: str) -> Caller:
+    if caller.kind != kind:
+        raise Forbidden(f"this address is for a {kind}'s token", f"该地址只接受{zh}的令牌")
+    return caller
+
+
+def client_caller(caller: Annotated[Caller, Depends(known_caller)]) -> Caller:
+    """A trader's or broker's system."""
+    return _of_kind(caller, "client", "申报客户端")
+
+
+def operator_caller(caller: Annotated[Caller, Depends(known_caller)]) -> Caller:
+    return _of_kind(caller, "operator", "运行人员")
+
+
+def agency_caller(agency: str, caller: Annotated[Caller, Depends(known_caller)]) -> Caller:
+    """The agency named in the address, with its own token."""
+    _of_kind(caller, "agency", "监管机构")
+    if caller.name != agency:
+        raise Forbidden(f"this token is not {agency}'s", "该令牌不属于此机构")
+    return caller
+
+
+WindowOf = Annotated[Window, Depends(window_of)]
+Client = Annotated[Caller, Depends(client_caller)]
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The body as it came, at most `limit` bytes; raises TooLarge."""
+    declared = request.headers.get("content-length", "0")
+    size = 0
+    chunks: list[bytes] = []
+    if not declared.isdigit() or int(declared) <= limit * DRAIN:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size <= limit:
+                chunks.append(chunk)
+            elif size > limit * DRAIN:
+                break
+        if size <= limit:
+            return b"".join(chunks)
+    raise TooLarge(
+        f"the body is larger than {limit} bytes", f"请求内容超过 {limit} 字节", details={"limit_bytes": str(limit)}
+    )
+
+
+def declaration_type(request: Request) -> str:
+    """The Content-Type as sent (its charset may matter), if it is one a declaration comes in; else 415."""
+    content_type = request.headers.get("content-type", "")
+    essence = content_type.partition(";")[0].strip().lower()
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if essence not in DECLARATION_TYPES or encoding != "identity":
+        raise HTTPException(415, headers={"Accept-Post": ", ".join(DECLARATION_TYPES)})
+    return content_type
+
+
+def idempotency_key(request: Request) -> str | None:
+    """The Idempotency-Key header: 1 to 255 visible ASCII characters, quotes of the structured form dropped."""
+    keys = request.headers.getlist("idempotency-key")
+    if not keys:
+        return None
+    key = keys[0].strip()
+    if len(key) > 1 and key[0] == key[-1] == '"':
+        key = key[1:-1]
+    if len(keys) > 1 or not 1 <= len(key) <= 255 or not all("!" <= character <= "~" for character in key):
+        raise BadRequest(
+            "Idempotency-Key must be sent once, with 1 to 255 visible ASCII characters",
+            "Idempotency-Key 只能出现一次，由 1 至 255 个可见 ASCII 字符组成",
+        )
+    return key

@@ -1,0 +1,256 @@
+"""Ask: what people and programs want to know about a declaration. Reads only; every answer is made for JSON."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection
+
+from declarations.errors import BadRequest, NotFound
+from declarations.explain import explain_message
+from gateway import finding, ids, showing
+from gateway.amend import owned
+from gateway.database.stores import declarations, entries, inbox, outbox, search
+from gateway.database.stores import messages as sent
+from gateway.identity import Caller
+
+if TYPE_CHECKING:
+    from gateway.wiring import Window
+
+SHOWN_FAULTS = 500
+"""Rows of each kind the operator's list shows; the newest come first."""
+
+
+async def find(
+    window: Window,
+    caller: Caller,
+    *,
+    q: str | None = None,
+    state: str | None = None,
+    obligation: str | None = None,
+    since: date | None = None,
+    until: date | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+    **kinds: str | None,
+) -> dict[str, Any]:
+    """Newest first, all filters together. `q` searches every kind; a value of 4 characters or more also finds last digits."""
+    strange = sorted(set(kinds) - set(finding.ALL_KINDS))
+    if strange:
+        raise BadRequest(f"declarations are not found by {', '.join(strange)}", f"不能按 {'、'.join(strange)} 查找")
+    asked: list[tuple[str | None, str | None]] = [(None, q), *kinds.items()]
+    keys = [
+        (kind, value, len(value) >= finding.LAST_DIGITS)
+        for kind, text in asked
+        if text is not None and (value := finding.normalised(text))
+    ]
+    zone = ZoneInfo(window.settings.timezone)
+    newer = ids.lower_bound(ids.DECLARATION, datetime.combine(since, time.min, zone)) if since else None
+    older = (
+        ids.lower_bound(ids.DECLARATION, datetime.combine(until + timedelta(days=1), time.min, zone)) if until else None
+    )
+    if cursor is not None:
+        older = min(cursor, older) if older else cursor
+
+    def read(connection: Connection) -> dict[str, Any]:
+        rows = search.find(
+            connection,
+            caller.organisation_id,
+            keys=keys,
+            state=state,
+            kind_open=obligation,
+            newer_than=newer,
+            older_than=older,
+            limit=limit + 1,
+        )
+        page = rows[:limit]
+        items = [showing.summary(connection, window, row) for row in page]
+        return {"items": items, "next": page[-1].id if len(rows) > limit else None}
+
+    return await window.database.read(read)
+
+
+async def declaration(window: Window, caller: Caller, declaration_id: str) -> dict[str, Any]:
+    """The one combined answer: status, what to do next, and each agency's leg in its own words."""
+    return await window.database.read(
+        lambda connection: showing.declaration(connection, window, owned(connection, caller, declaration_id))
+    )
+
+
+async def timeline(window: Window, caller: Caller, declaration_id: str) -> dict[str, Any]:
+    """Acts of the window and answers of agencies, by the time they speak of. Answers to older versions are marked."""
+
+    def read(connection: Connection) -> dict[str, Any]:
+        owned(connection, caller, declaration_id)
+        acts = [(row.at, 0, showing.act(window, row)) for row in entries.of_declaration(connection, declaration_id)]
+        in_force = {row.id for row in sent.current(connection, declaration_id)}
+        said = []
+        for row in inbox.answers_of(connection, declaration_id):
+            code = window.responses(row.agency).get((row.message, row.code))
+            said.append((row.at, 1 + (code.rank if code else 0), showing.said(window, row, row.message_id in in_force)))
+        # equal times are told by rank, as the status does
+        return {"items": [item for _, _, item in sorted(acts + said, key=lambda each: each[:2])]}
+
+    return await window.database.read(read)
+
+
+async def messages(window: Window, caller: Caller, declaration_id: str) -> dict[str, Any]:
+    """Every message, out and back, of all versions, oldest first."""
+
+    def read(connection: Connection) -> dict[str, Any]:
+        found = owned(connection, caller, declaration_id)
+        bodies = sent.body_heads(connection, declaration_id)
+        items = [
+            {
+                "id": f"{found.id}.{version.version}",
+                "direction": "filed",
+                "agency": None,
+                "message": found.form,
+                "version": version.version,
+                "state": "accepted",
+                "sha256": version.sha256,
+                "size": version.size,
+                "at": version.accepted_at,
+            }
+            for version in declarations.versions(connection, declaration_id)
+        ]
+        for row in sent.of_declaration(connection, declaration_id):
+            body = bodies.get(row.id)
+            items.append(
+                {
+                    "id": row.id,
+                    "direction": "out",
+                    "agency": row.agency,
+                    "message": row.message,
+                    "version": row.version,
+                    "state": row.delivery,
+                    "sha256": body.sha256 if body else None,
+                    "size": body.size if body else None,
+                    "at": row.sent_at or (body.rendered_at if body else row.accepted_at),
+                }
+            )
+        items += [
+            {
+                "id": row.id,
+                "direction": "in",
+                "agency": row.agency,
+                "message": row.messages,
+                "version": row.version,
+                "state": row.state,
+                "sha256": row.sha256,
+                "size": row.size,
+                "at": row.received_at,
+            }
+            for row in inbox.documents_of(connection, declaration_id)
+        ]
+        return {"items": sorted(items, key=lambda item: item["at"])}
+
+    return await window.database.read(read)
+
+
+async def message_bytes(window: Window, caller: Caller, declaration_id: str, message_id: str) -> tuple[bytes, str, str]:
+    """(exact bytes, media type, a name to save under) of a message of this declaration; raises NotFound."""
+
+    def read(connection: Connection) -> tuple[bytes, str, str]:
+        owned(connection, caller, declaration_id)
+        for version in declarations.versions(connection, declaration_id):
+            if message_id == f"{declaration_id}.{version.version}":
+                row = declarations.version(connection, declaration_id, version.version)
+                suffix = "json" if "json" in row.media_type else "xml"
+                return bytes(row.body), row.media_type, f"{message_id}.{suffix}"
+        message = sent.get(connection, message_id)
+        body = sent.body(connection, message_id)
+        if message is not None and message.declaration_id == declaration_id and body is not None:
+            return bytes(body.body), "application/xml", f"{message.exchange_name}.xml"
+        document = inbox.get(connection, message_id)
+        if document is not None and any(row.id == message_id for row in inbox.documents_of(connection, declaration_id)):
+            return bytes(document.body), "application/xml", document.name or f"{message_id}.xml"
+        raise NotFound(f"this declaration has no message {message_id!r}", f"该申报没有报文 {message_id}")
+
+    return await window.database.read(read)
+
+
+async def explain(
+    window: Window,
+    caller: Caller,
+    declaration_id: str,
+    agency: str,
+    target: str | None = None,
+    pointer: str | None = None,
+) -> dict[str, Any]:
+    """Where the values of an agency's message came from, by the tables of its acceptance: those at `target`, or those made from
+    the trader's field at `pointer`, or all. Raises NotFound when nothing fits."""
+
+    def read(connection: Connection) -> dict[str, Any]:
+        owned(connection, caller, declaration_id)
+        row = next((row for row in sent.current(connection, declaration_id) if row.agency == agency), None)
+        if row is None:
+            raise NotFound(f"this declaration has no message to {agency!r}", f"该申报没有发给 {agency} 的报文")
+        pinned = showing.Pinned(connection, window, row)
+        values = explain_message(
+            pinned.rulebook, pinned.table, pinned.form, row.filing, pinned.accepted_on, target=target, pointer=pointer
+        )
+        if not values and (target or pointer):
+            what = target or pointer
+            raise NotFound(f"nothing in this message fits {what!r}", f"报文中没有与 {what} 相应的值")
+        facts = {"declaration_id": declaration_id, "version": row.version, "agency": agency, "message": row.message}
+        return {**facts, "message_id": row.id, "table_version": row.table_version, "items": values}
+
+    return await window.database.read(read)
+
+
+async def operator_faults(window: Window) -> dict[str, Any]:
+    """What an operator must look at: documents that could not be read or matched, unknown codes, messages that are held."""
+
+    def read(connection: Connection) -> dict[str, Any]:
+        items = [
+            {
+                "kind": row.state,
+                "agency": row.agency,
+                "inbox_id": row.id,
+                "name": row.name,
+                "declaration_id": None,
+                "code": None,
+                "text": None,
+                "reason": row.reason_en,
+                "reason_zh": row.reason_zh,
+                "at": row.received_at,
+            }
+            for row in inbox.faulty(connection, SHOWN_FAULTS)
+        ]
+        items += [
+            {
+                "kind": "unknown_code",
+                "agency": row.agency,
+                "inbox_id": row.inbox_id,
+                "name": None,
+                "declaration_id": row.declaration_id,
+                "code": f"{row.message} {row.code}",
+                "text": row.response.get("text"),
+                "reason": f"no row for code {row.code} of {row.message} in mappings/{row.agency}/responses.csv",
+                "reason_zh": f"mappings/{row.agency}/responses.csv 中没有 {row.message} 的代码 {row.code}",
+                "at": row.received_at,
+            }
+            for row in inbox.unknown(connection, SHOWN_FAULTS)
+        ]
+        items += [
+            {
+                "kind": row.delivery,
+                "agency": row.agency,
+                "inbox_id": None,
+                "name": None,
+                "declaration_id": row.declaration_id,
+                "message_id": row.message_id,
+                "code": None,
+                "text": row.last_error,
+                "reason": row.reason_en,
+                "reason_zh": row.reason_zh,
+                "at": row.created_at,
+            }
+            for row in outbox.held(connection, SHOWN_FAULTS)
+        ]
+        return {"items": items}
+
+    return await window.database.read(read)

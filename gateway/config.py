@@ -1,0 +1,93 @@
+"""Settings: what an operator changes. Read once from `ONEWINDOW_*`; a name we do not know is a mistake, not a wish."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from declarations.errors import BadConfiguration
+from declarations.faults import Fault
+
+PREFIX = "ONEWINDOW_"
+OTHER_PREFIXES = ("ONEWINDOW_SIM_",)
+"""Names of the simulators, which are other programs in the same environment."""
+
+
+class Settings(BaseSettings):
+    """One window. Paths left empty stand below `data_dir`; secrets are files, never settings."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    data_dir: Path = Path("var")
+    database_url: str = ""
+    """Empty: SQLite in `data_dir`."""
+    tables_dir: Path = Path(__file__).resolve().parent.parent
+    """The folder that holds `mappings/` and `xsd/`."""
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    profile: str = "default"
+    """A row of `mappings/profiles.csv`."""
+    rehearsal: bool = False
+    secrets_dir: Path = Path()
+    exchange_dir: Path = Path()
+    """One folder below it for each agency with a folder channel."""
+    agency_urls: dict[str, str] = {"inspection": "http://127.0.0.1:8092/messages"}
+    max_body_bytes: int = Field(default=10_000_000, gt=0)
+    timezone: str = "Asia/Shanghai"
+    """Where a calendar day begins and ends for `since`, `until` and signing dates."""
+    filer: dict[str, str] = {}
+    """Who files, for the values of `mappings/filing.csv` that a log-in will give later (filer_name, typist_id …)."""
+    delivery_batch: int = Field(default=50, gt=0)
+    """Outbox rows claimed at a time."""
+    delivery_concurrency: int = Field(default=8, gt=0)
+    """Messages under way to one agency at a time."""
+    delivery_lease_seconds: float = Field(default=60.0, gt=0)
+    delivery_poll_seconds: float = Field(default=1.0, gt=0)
+    """How long a deliverer sleeps when nobody wakes it; also the pause between two looks into an agency's InBox."""
+    delivery_backoff_seconds: float = Field(default=0.5, gt=0)
+    """Upper bound of the first retry's delay; doubles with each attempt."""
+    delivery_backoff_cap_seconds: float = Field(default=300.0, gt=0)
+    delivery_max_age_seconds: float = Field(default=3 * 86_400.0, gt=0)
+    """A message not handed over by then is parked for an operator."""
+
+    @field_validator("tables_dir", "data_dir")
+    @classmethod
+    def _absolute(cls, path: Path) -> Path:
+        return path.absolute()
+
+    @model_validator(mode="after")
+    def _below_data_dir(self) -> Self:
+        for name, default in (("secrets_dir", "secrets"), ("exchange_dir", "exchange")):
+            given: Path = getattr(self, name)
+            # the model is frozen for its users; here it is still being made
+            object.__setattr__(self, name, self.data_dir / default if given == Path() else given.absolute())
+        if not self.database_url:
+            object.__setattr__(self, "database_url", f"sqlite:///{self.data_dir / 'onewindow.db'}")
+        return self
+
+
+def load_settings() -> Settings:
+    """The settings of this environment; raises BadConfiguration naming every unknown or wrong one."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    faults = [
+        Fault("S-UNKNOWN", name, name, None, "没有这个设置项", "there is no such setting")
+        for name in sorted(os.environ)
+        if name.upper().startswith(PREFIX) and name.upper() not in known and not name.upper().startswith(OTHER_PREFIXES)
+    ]
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        for wrong in error.errors():
+            name = PREFIX + "_".join(str(part) for part in wrong["loc"]).upper()
+            faults.append(Fault("S-VALUE", name, name, None, f"设置值有误：{wrong['msg']}", wrong["msg"]))
+    except ValueError as error:
+        # a dictionary that is not JSON fails before the model sees it
+        faults.append(Fault("S-VALUE", None, "", None, f"设置值有误：{error}", str(error)))
+    if faults:
+        names = ", ".join(fault.pointer or fault.message_en for fault in faults)
+        raise BadConfiguration(f"settings with faults: {names}", f"设置有误：{names}", faults=faults)
+    return settings

@@ -1,0 +1,48 @@
+"""The store as use cases see it: `write` and `read` run plain functions over a SQLAlchemy connection.
+
+Such a function holds no `await`, so that the same one runs in SQLite's writer thread and, later, by `run_sync` on PostgreSQL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
+
+from sqlalchemy import Connection, make_url
+from sqlalchemy.exc import ArgumentError
+
+from declarations.errors import BadConfiguration
+
+T = TypeVar("T")
+
+
+class Database(Protocol):
+    """One store. Both calls raise StorageUnavailable when the store cannot be used now; nothing was stored then."""
+
+    exclusive: bool
+    """True when no other process can have the store open: leases of a process that died are void at once."""
+
+    def write(self, act: Callable[[Connection], T]) -> Awaitable[T]:
+        """Runs `act` in a transaction of its own; resolves after the commit is durable. An exception undoes `act` alone."""
+
+    def read(self, act: Callable[[Connection], T]) -> Awaitable[T]:
+        """Runs `act` on one consistent snapshot; it cannot write."""
+
+    async def close(self) -> None:
+        """Finishes what was begun, then lets go."""
+
+
+def open_database(url: str) -> Database:
+    """The store at `url`, its schema brought up to date; raises BadConfiguration when it cannot be ours."""
+    from gateway.database.sqlite import SqliteDatabase
+
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise BadConfiguration(f"not a database address: {error}", f"数据库地址有误：{error}") from error
+    if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
+        raise BadConfiguration(
+            "the database must be a SQLite file, as in sqlite:////srv/onewindow/onewindow.db",
+            "数据库须为 SQLite 文件，例如 sqlite:////srv/onewindow/onewindow.db",
+        )
+    return SqliteDatabase(parsed.database)

@@ -1,0 +1,149 @@
+"""Statements built with SQLAlchemy Core and compiled once.
+
+On SQLite they run on the driver itself: Core's own execution costs ten times the statement there. On any other database they
+run as Core runs them, so a store knows one way only.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import namedtuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn, TypeAlias
+
+from sqlalchemy import Connection, Delete, Dialect, Insert, Select, Update
+from sqlalchemy.exc import IntegrityError, NoResultFound, OperationalError
+from sqlalchemy.sql.compiler import SQLCompiler
+
+from gateway.database.types import AnyRow
+
+Values: TypeAlias = Mapping[str, Any]
+Statement: TypeAlias = "Select[*tuple[Any, ...]] | Insert | Update | Delete"
+_NOTHING: Values = {}
+
+
+class Prepared:
+    """One statement. Values are given by name; rows come back with their columns as attributes."""
+
+    def __init__(self, statement: Statement) -> None:
+        self.statement = statement
+        self._plans: dict[tuple[str, ...], _Plan] = {}
+
+    def all(self, connection: Connection, values: Values = _NOTHING) -> Sequence[AnyRow]:
+        """Every row."""
+        plan = self._plan(connection, values)
+        if plan is None:
+            return connection.execute(self.statement, dict(values)).all()
+        return [plan.row(found) for found in plan.execute(connection, values).fetchall()]
+
+    def first(self, connection: Connection, values: Values = _NOTHING) -> AnyRow | None:
+        """The first row, if there is one."""
+        plan = self._plan(connection, values)
+        if plan is None:
+            return connection.execute(self.statement, dict(values)).first()
+        cursor = plan.execute(connection, values)
+        found = cursor.fetchone()
+        cursor.close()
+        return None if found is None else plan.row(found)
+
+    def one(self, connection: Connection, values: Values = _NOTHING) -> AnyRow:
+        """The row that must be there; raises NoResultFound."""
+        found = self.first(connection, values)
+        if found is None:
+            raise NoResultFound(str(self.statement))
+        return found
+
+    def scalar(self, connection: Connection, values: Values = _NOTHING) -> Any:
+        """The first column of the first row, None without a row."""
+        found = self.first(connection, values)
+        return None if found is None else found[0]
+
+    def run(self, connection: Connection, values: Values = _NOTHING) -> int:
+        """Executes a change; returns how many rows it touched."""
+        plan = self._plan(connection, values)
+        if plan is None:
+            return int(connection.execute(self.statement, dict(values)).rowcount)
+        return plan.execute(connection, values).rowcount
+
+    def run_many(self, connection: Connection, rows: Sequence[Values]) -> None:
+        """Executes a change once for each row; all rows name the same values."""
+        if not rows:
+            return
+        plan = self._plan(connection, rows[0])
+        if plan is None:
+            connection.execute(self.statement, [dict(row) for row in rows])
+        else:
+            plan.execute_many(connection, rows)
+
+    def _plan(self, connection: Connection, values: Values) -> _Plan | None:
+        """How to run it on the driver; None where Core has to."""
+        if connection.dialect.name != "sqlite":
+            return None
+        names = tuple(values)
+        plan = self._plans.get(names)
+        if plan is None:
+            plan = self._plans[names] = _Plan(self.statement, connection.dialect, names)
+        return plan if plan.complete else None
+
+
+class _Plan:
+    """A statement for one set of value names: its text, how each value goes in and how each column comes out."""
+
+    def __init__(self, statement: Statement, dialect: Dialect, names: tuple[str, ...]) -> None:
+        # an INSERT without its columns named takes those that are given
+        keys = list(names) if isinstance(statement, Insert) else None
+        compiled = statement.compile(dialect=dialect, column_keys=keys)
+        assert isinstance(compiled, SQLCompiler)
+        # lists are written out per execution; that is left to Core
+        self.complete = not (compiled.post_compile_params or compiled.literal_execute_params)
+        self._sql = str(compiled)
+        self._values: list[tuple[str, Callable[[Any], Any] | None, Any, bool]] = []
+        for name in compiled.positiontup or ():
+            bind = compiled.binds[name]
+            process = bind.type.dialect_impl(dialect).bind_processor(dialect)
+            given = bind.key in names or name in names
+            fixed = None if given else process(bind.effective_value) if process else bind.effective_value
+            self._values.append((bind.key if bind.key in names else name, process, fixed, given))
+        columns = statement.exported_columns
+        processors = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
+        self._processors = [(index, process) for index, process in enumerate(processors) if process is not None]
+        self._row = _row_class([str(column.key) for column in columns])
+
+    def row(self, found: tuple[Any, ...]) -> Any:
+        values = list(found)
+        for index, process in self._processors:
+            values[index] = process(values[index])
+        return self._row._make(values)
+
+    def execute(self, connection: Connection, values: Values) -> sqlite3.Cursor:
+        try:
+            return _driver(connection).execute(self._sql, self._bound(values))
+        except sqlite3.Error as error:
+            self._fail(error)
+
+    def execute_many(self, connection: Connection, rows: Sequence[Values]) -> None:
+        try:
+            _driver(connection).executemany(self._sql, [self._bound(row) for row in rows])
+        except sqlite3.Error as error:
+            self._fail(error)
+
+    def _bound(self, values: Values) -> list[Any]:
+        return [
+            (process(values[name]) if process is not None else values[name]) if given else fixed
+            for name, process, fixed, given in self._values
+        ]
+
+    def _fail(self, error: sqlite3.Error) -> NoReturn:
+        """The error as Core would raise it, so that callers need not know who ran the statement."""
+        kind = IntegrityError if isinstance(error, sqlite3.IntegrityError) else OperationalError
+        raise kind(self._sql, None, error) from error
+
+
+def _row_class(names: list[str]) -> Any:
+    return namedtuple("Row", names, rename=True)
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    raw = connection.connection.dbapi_connection
+    assert isinstance(raw, sqlite3.Connection)
+    return raw

@@ -1,0 +1,177 @@
+"""What agencies said: the bytes as they came, the answers read from them, and those whose filing is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
+
+from gateway.database.prepared import Prepared
+from gateway.database.schema import answer, inbox, message, unmatched
+from gateway.database.types import AnyRow
+
+_INSERT = Prepared(insert(inbox))
+_SAME = Prepared(
+    select(inbox.c.id, inbox.c.state)
+    .where(
+        inbox.c.agency == bindparam("agency"),
+        inbox.c.sha256 == bindparam("sha256"),
+        func.coalesce(inbox.c.name, "") == bindparam("name"),
+    )
+    .order_by(inbox.c.id)
+)
+_SET_STATE = Prepared(
+    update(inbox)
+    .where(inbox.c.id == bindparam("of"))
+    .values(state=bindparam("new_state"), reason_zh=bindparam("new_reason_zh"), reason_en=bindparam("new_reason_en"))
+)
+_GET = Prepared(select(inbox).where(inbox.c.id == bindparam("id")))
+_FAULTY = Prepared(
+    select(
+        inbox.c.id,
+        inbox.c.agency,
+        inbox.c.name,
+        inbox.c.state,
+        inbox.c.reason_zh,
+        inbox.c.reason_en,
+        inbox.c.received_at,
+    )
+    .where(text("inbox.state <> 'done'"))
+    .order_by(inbox.c.id.desc())
+    .limit(bindparam("at_most"))
+)
+_INSERT_ANSWER = Prepared(insert(answer))
+_ANSWERS_IN_FORCE = Prepared(
+    select(answer)
+    .join(message, message.c.id == answer.c.message_id)
+    .where(answer.c.declaration_id == bindparam("declaration_id"), message.c.current.is_(True))
+)
+_ANSWERS_OF = Prepared(select(answer).where(answer.c.declaration_id == bindparam("declaration_id")))
+_DOCUMENTS_OF = Prepared(
+    select(
+        inbox.c.id,
+        inbox.c.agency,
+        inbox.c.state,
+        inbox.c.sha256,
+        inbox.c.received_at,
+        func.length(inbox.c.body).label("size"),
+        func.min(answer.c.message).label("messages"),
+        func.max(answer.c.version).label("version"),
+    )
+    .join(answer, answer.c.inbox_id == inbox.c.id)
+    .where(answer.c.declaration_id == bindparam("declaration_id"))
+    .group_by(inbox.c.id)
+    .order_by(inbox.c.id)
+)
+_BY_KEY = Prepared(
+    select(answer.c.id, answer.c.message_id, answer.c.inbox_id).where(
+        answer.c.agency == bindparam("agency"), answer.c.key == bindparam("key")
+    )
+)
+_UNKNOWN = Prepared(
+    select(answer).where(text("NOT answer.known")).order_by(answer.c.id.desc()).limit(bindparam("at_most"))
+)
+_SET_KNOWN = Prepared(update(answer).where(answer.c.id == bindparam("of")).values(known=True))
+_INSERT_UNMATCHED = Prepared(insert(unmatched))
+_UNMATCHED_BY = {
+    name: Prepared(
+        select(unmatched)
+        .where(unmatched.c.agency == bindparam("agency"), unmatched.c[name] == bindparam("value"))
+        .order_by(unmatched.c.id)
+        .limit(bindparam("at_most"))
+    )
+    for name in ("refers_to", "agency_reference", "unified_number")
+}
+_SOME_UNMATCHED = Prepared(select(unmatched.c.id).where(unmatched.c.agency == bindparam("agency")).limit(1))
+_REMOVE_UNMATCHED = Prepared(delete(unmatched).where(unmatched.c.id == bindparam("of")))
+_LEFT = Prepared(select(func.count()).select_from(unmatched).where(unmatched.c.inbox_id == bindparam("inbox_id")))
+_UNMATCHED_KEY = Prepared(
+    select(unmatched.c.id).where(
+        unmatched.c.agency == bindparam("agency"),
+        unmatched.c.key == bindparam("key"),
+        unmatched.c.inbox_id == bindparam("inbox_id"),
+    )
+)
+
+
+def add(connection: Connection, row: dict[str, Any]) -> None:
+    _INSERT.run(connection, row)
+
+
+def same(connection: Connection, agency: str, sha256: str, name: str | None) -> AnyRow | None:
+    """The first document of these bytes under this name, if it came before."""
+    return _SAME.first(connection, {"agency": agency, "sha256": sha256, "name": name or ""})
+
+
+def get(connection: Connection, inbox_id: str) -> AnyRow | None:
+    return _GET.first(connection, {"id": inbox_id})
+
+
+def set_state(
+    connection: Connection, inbox_id: str, state: str, reason_zh: str | None = None, reason_en: str | None = None
+) -> None:
+    _SET_STATE.run(
+        connection, {"of": inbox_id, "new_state": state, "new_reason_zh": reason_zh, "new_reason_en": reason_en}
+    )
+
+
+def faulty(connection: Connection, at_most: int) -> Sequence[AnyRow]:
+    """Documents that could not be read or matched, newest first."""
+    return _FAULTY.all(connection, {"at_most": at_most})
+
+
+def add_answer(connection: Connection, row: dict[str, Any]) -> None:
+    _INSERT_ANSWER.run(connection, row)
+
+
+def by_key(connection: Connection, agency: str, key: str) -> Sequence[AnyRow]:
+    """Answers already taken under this key: their ids, messages and documents."""
+    return _BY_KEY.all(connection, {"agency": agency, "key": key})
+
+
+def answers_in_force(connection: Connection, declaration_id: str) -> Sequence[AnyRow]:
+    """The answers to those messages of a declaration that are in force."""
+    return _ANSWERS_IN_FORCE.all(connection, {"declaration_id": declaration_id})
+
+
+def answers_of(connection: Connection, declaration_id: str) -> Sequence[AnyRow]:
+    """All answers to a declaration, those to older versions too."""
+    return _ANSWERS_OF.all(connection, {"declaration_id": declaration_id})
+
+
+def documents_of(connection: Connection, declaration_id: str) -> Sequence[AnyRow]:
+    """The documents that held answers to a declaration, without their bytes; `messages` names what they are."""
+    return _DOCUMENTS_OF.all(connection, {"declaration_id": declaration_id})
+
+
+def unknown(connection: Connection, at_most: int) -> Sequence[AnyRow]:
+    """Answers with a code no table holds, newest first."""
+    return _UNKNOWN.all(connection, {"at_most": at_most})
+
+
+def set_known(connection: Connection, answer_id: str) -> None:
+    _SET_KNOWN.run(connection, {"of": answer_id})
+
+
+def add_unmatched(connection: Connection, row: dict[str, Any]) -> None:
+    """Keeps an answer without a filing; nothing to do when this document's answer is kept already."""
+    key = {name: row[name] for name in ("agency", "key", "inbox_id")}
+    if _UNMATCHED_KEY.first(connection, key) is None:
+        _INSERT_UNMATCHED.run(connection, row)
+
+
+def some_unmatched(connection: Connection, agency: str) -> bool:
+    """Whether any answer of this agency waits for its filing."""
+    return _SOME_UNMATCHED.first(connection, {"agency": agency}) is not None
+
+
+def unmatched_by(connection: Connection, agency: str, kind: str, value: str, at_most: int) -> Sequence[AnyRow]:
+    """Unmatched answers that bear a number; `kind`: refers_to, agency_reference or unified_number."""
+    return _UNMATCHED_BY[kind].all(connection, {"agency": agency, "value": value, "at_most": at_most})
+
+
+def remove_unmatched(connection: Connection, unmatched_id: str, inbox_id: str) -> bool:
+    """Takes an answer out of the unmatched; True when its document has none left."""
+    _REMOVE_UNMATCHED.run(connection, {"of": unmatched_id})
+    return not _LEFT.scalar(connection, {"inbox_id": inbox_id})

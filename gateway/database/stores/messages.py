@@ -1,0 +1,164 @@
+"""Agency messages: their state in one table, their bytes in another that is written once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+
+from gateway.database.prepared import Prepared
+from gateway.database.schema import declaration, message, message_body
+from gateway.database.types import AnyRow
+
+_INSERT = Prepared(insert(message))
+_INSERT_BODY = Prepared(insert(message_body))
+_GET = Prepared(select(message).where(message.c.id == bindparam("id")))
+_ALL = (
+    select(message)
+    .where(message.c.declaration_id == bindparam("declaration_id"))
+    # ids made in one millisecond are in no order
+    .order_by(message.c.version, message.c.agency, message.c.id)
+)
+_OF_DECLARATION = Prepared(_ALL)
+_CURRENT = Prepared(_ALL.where(message.c.current.is_(True)).order_by(None).order_by(message.c.agency))
+_BODY = Prepared(select(message_body).where(message_body.c.message_id == bindparam("id")))
+_BODY_HEADS = Prepared(
+    select(
+        message_body.c.message_id,
+        message_body.c.sha256,
+        message_body.c.rendered_at,
+        func.length(message_body.c.body).label("size"),
+    )
+    .join(message, message.c.id == message_body.c.message_id)
+    .where(message.c.declaration_id == bindparam("declaration_id"))
+)
+_SET_DELIVERY = Prepared(
+    update(message)
+    .where(message.c.id == bindparam("of"))
+    .values(
+        delivery=bindparam("new_delivery"),
+        reason_zh=bindparam("new_reason_zh"),
+        reason_en=bindparam("new_reason_en"),
+        updated_at=bindparam("now"),
+    )
+)
+_SET_SENT = Prepared(
+    update(message)
+    .where(message.c.id == bindparam("of"))
+    .values(delivery="sent", reason_zh=None, reason_en=None, sent_at=bindparam("now"), updated_at=bindparam("now"))
+)
+_SET_FILING = Prepared(update(message).where(message.c.id == bindparam("of")).values(filing=bindparam("new_filing")))
+_REPLACE = Prepared(
+    update(message)
+    .where(message.c.id == bindparam("of"))
+    .values(current=False, delivery=bindparam("new_delivery"), updated_at=bindparam("now"))
+)
+_SET_STANDING = Prepared(
+    update(message)
+    .where(message.c.id == bindparam("of"))
+    .values(
+        state=bindparam("new_state"),
+        agency_reference=bindparam("new_agency_reference"),
+        unified_number=bindparam("new_unified_number"),
+        clearance_form_id=bindparam("new_clearance_form_id"),
+        updated_at=bindparam("now"),
+    )
+)
+_LIVE = declaration.c.live_reference.is_not(None).label("live")
+MATCHED_AT_MOST = 50
+"""Messages looked at for one number; more than a declaration has versions is ambiguous anyway."""
+_MATCHED = select(message, _LIVE).join(declaration, declaration.c.id == message.c.declaration_id).limit(MATCHED_AT_MOST)
+_BY_ID = Prepared(_MATCHED.where(message.c.agency == bindparam("agency"), message.c.id == bindparam("value")))
+_BY_NUMBER = {
+    name: Prepared(_MATCHED.where(message.c.agency == bindparam("agency"), message.c[name] == bindparam("value")))
+    for name in ("agency_reference", "unified_number", "reference", "exchange_name")
+}
+
+
+def add(connection: Connection, rows: Sequence[dict[str, Any]], bodies: dict[str, bytes], at: datetime) -> None:
+    """New messages; `bodies` holds the bytes of those that are rendered, by message id."""
+    _INSERT.run_many(connection, list(rows))
+    for message_id, body in bodies.items():
+        add_body(connection, message_id, body, at)
+
+
+def add_body(connection: Connection, message_id: str, body: bytes, at: datetime) -> None:
+    """The message's bytes, once and for all: a second body for the same message is an IntegrityError."""
+    sha256 = hashlib.sha256(body).hexdigest()
+    _INSERT_BODY.run(connection, {"message_id": message_id, "sha256": sha256, "rendered_at": at, "body": body})
+
+
+def get(connection: Connection, message_id: str) -> AnyRow | None:
+    return _GET.first(connection, {"id": message_id})
+
+
+def current(connection: Connection, declaration_id: str) -> Sequence[AnyRow]:
+    """The message in force of each agency."""
+    return _CURRENT.all(connection, {"declaration_id": declaration_id})
+
+
+def of_declaration(connection: Connection, declaration_id: str) -> Sequence[AnyRow]:
+    """The messages of all versions, oldest first."""
+    return _OF_DECLARATION.all(connection, {"declaration_id": declaration_id})
+
+
+def body(connection: Connection, message_id: str) -> AnyRow | None:
+    return _BODY.first(connection, {"id": message_id})
+
+
+def body_heads(connection: Connection, declaration_id: str) -> dict[str, AnyRow]:
+    """(sha256, rendered_at, size) of each rendered message of a declaration, by message id."""
+    rows = _BODY_HEADS.all(connection, {"declaration_id": declaration_id})
+    return {row.message_id: row for row in rows}
+
+
+def set_delivery(
+    connection: Connection,
+    message_id: str,
+    delivery: str,
+    now: datetime,
+    reason_zh: str | None = None,
+    reason_en: str | None = None,
+) -> None:
+    _SET_DELIVERY.run(
+        connection,
+        {
+            "of": message_id,
+            "new_delivery": delivery,
+            "new_reason_zh": reason_zh,
+            "new_reason_en": reason_en,
+            "now": now,
+        },
+    )
+
+
+def set_sent(connection: Connection, message_ids: Iterable[str], now: datetime) -> None:
+    _SET_SENT.run_many(connection, [{"of": message_id, "now": now} for message_id in message_ids])
+
+
+def set_filing(connection: Connection, message_id: str, filing: dict[str, str]) -> None:
+    _SET_FILING.run(connection, {"of": message_id, "new_filing": filing})
+
+
+def replace(connection: Connection, message_id: str, delivery: str, now: datetime) -> None:
+    """A later version has another message for this agency."""
+    _REPLACE.run(connection, {"of": message_id, "new_delivery": delivery, "now": now})
+
+
+def set_standing(connection: Connection, message_id: str, values: dict[str, Any], now: datetime) -> None:
+    """`values`: state, agency_reference, unified_number, clearance_form_id."""
+    _SET_STANDING.run(
+        connection, {"of": message_id, "now": now} | {f"new_{name}": value for name, value in values.items()}
+    )
+
+
+def by_id(connection: Connection, agency: str, message_id: str) -> AnyRow | None:
+    return _BY_ID.first(connection, {"agency": agency, "value": message_id})
+
+
+def by_number(connection: Connection, agency: str, kind: str, value: str) -> Sequence[AnyRow]:
+    """Messages to an agency that bear a number; `kind`: agency_reference, unified_number, reference or exchange_name."""
+    return _BY_NUMBER[kind].all(connection, {"agency": agency, "value": value})

@@ -1,0 +1,23 @@
+"""Ids that sort by the time they were made: a letter, then a ULID (26 characters of base 32, 48 bits of time, 80 of chance)."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+DECLARATION, MESSAGE, INBOX, ANSWER, LEASE = "D", "M", "I", "A", "L"
+
+
+def _base32(number: int, characters: int) -> str:
+    return "".join(ALPHABET[(number >> shift) & 31] for shift in range(5 * (characters - 1), -1, -5))
+
+
+def new_id(kind: str, at: datetime) -> str:
+    """A new id of `kind` (one of this module's letters), made at `at`."""
+    return kind + _base32(int(at.timestamp() * 1000), 10) + _base32(secrets.randbits(80), 16)
+
+
+def lower_bound(kind: str, at: datetime) -> str:
+    """Not greater than any id of `kind` made at `at` or later; greater than any made in an earlier millisecond."""
+    return kind + _base32(max(0, int(at.timestamp() * 1000)), 10)

@@ -1,0 +1,66 @@
+"""The HTTP application of the window."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
+from importlib.metadata import PackageNotFoundError, version
+
+from fastapi import APIRouter, FastAPI, Response
+from fastapi.responses import RedirectResponse
+from fastapi_offline import FastAPIOffline
+
+from gateway import problems
+from gateway.api import agencies, codes, declarations, forms, health, openapi, operations
+from gateway.api.requestlog import RequestLog
+from gateway.config import Settings, load_settings
+from gateway.wiring import Window, open_window
+
+
+def _version() -> str:
+    try:
+        return version("onewindow")
+    except PackageNotFoundError:
+        return "0"
+
+
+def create_app(settings: Settings | None = None, *, worker: bool = True, opened: Window | None = None) -> FastAPI:
+    """The application. Its window opens when the server starts and closes with it, unless it is given one that is `opened`.
+
+    `worker`: deliver in this process too.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with nullcontext(opened) if opened else open_window(settings or load_settings()) as window:
+            app.state.window = window
+            if worker:
+                window.start_worker()
+            try:
+                yield
+            finally:
+                await window.stop()
+
+    # the documentation page must open on a closed network, so its scripts come from a package and not from a CDN
+    app = FastAPIOffline(
+        docs_url="/docs",
+        redoc_url=None,
+        title="onewindow",
+        version=_version(),
+        description=openapi.DESCRIPTION,
+        lifespan=lifespan,
+    )
+    problems.install(app)
+    openapi.install(app)
+    app.add_middleware(RequestLog)
+    api = APIRouter(prefix="/api/v1", responses=openapi.REFUSALS)
+    for module in (declarations, forms, codes, agencies, operations):
+        api.include_router(module.router)
+    app.include_router(api)
+    app.include_router(health.router)
+    app.add_api_route("/", to_docs, include_in_schema=False)
+    return app
+
+
+async def to_docs() -> Response:
+    return RedirectResponse("/docs")

@@ -1,0 +1,173 @@
+"""Errors as replies: the one table from error class to HTTP status, and the RFC 9457 shape every refusal has.
+
+422 is for the content of a declaration, 409 for conflicts with what is already there, 400 for what cannot be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from declarations import errors
+from declarations.errors import OnewindowError
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_SECONDS = 5
+"""What a caller is told to wait when we do not know better."""
+
+STATUS: dict[type[OnewindowError], tuple[int, str]] = {
+    errors.UnreadableDocument: (400, "The document cannot be read"),
+    errors.BadRequest: (400, "The request cannot be understood"),
+    errors.UnreadableResponse: (400, "The agency's answer cannot be read"),
+    errors.Unauthorised: (401, "Who is calling is not known"),
+    errors.Forbidden: (403, "This caller may not do this"),
+    errors.NotFound: (404, "There is no such thing"),
+    errors.DuplicateReference: (409, "This reference is already filed"),
+    errors.IdempotencyKeyReused: (409, "This Idempotency-Key came with another body"),
+    errors.MoveNotAllowed: (409, "The declaration's state does not allow this"),
+    errors.TooLarge: (413, "The body is too large"),
+    errors.InvalidDeclaration: (422, "The declaration has faults"),
+    errors.AgencyRefused: (502, "The agency refused the message"),
+    errors.OutcomeUnknown: (502, "The agency may have received the message"),
+    errors.AgencyUnavailable: (503, "The agency cannot be reached"),
+    errors.StorageUnavailable: (503, "Nothing can be stored now"),
+    errors.BadConfiguration: (503, "The tables contradict themselves"),
+    errors.OnewindowError: (500, "The window made a mistake"),
+}
+"""Every class of the family; a test keeps it complete."""
+
+FRAMEWORK: dict[int, tuple[str, str, str, str]] = {
+    400: ("bad_request", "The request cannot be understood", "the request cannot be understood", "无法理解该请求"),
+    404: ("not_found", "There is no such thing", "there is nothing at this address", "该地址不存在"),
+    405: ("method_not_allowed", "Not with this method", "this address does not take this method", "该地址不支持此方法"),
+    413: ("too_large", "The body is too large", "the body is too large", "请求内容过大"),
+    415: (
+        "unsupported_media_type",
+        "This content type is not taken",
+        "send application/xml, text/xml or application/json, uncompressed, and say so in Content-Type",
+        "请以 application/xml、text/xml 或 application/json（不压缩）提交，并在 Content-Type 中注明",
+    ),
+    500: (
+        "internal_error",
+        "The window made a mistake",
+        "the window made a mistake; it is logged, and nothing was filed unless you have an id for it",
+        "系统内部错误，已记录；未取得编号即未申报",
+    ),
+}
+"""Refusals that come from the framework, not from the trade: status -> code, title, words en and zh."""
+
+log = structlog.get_logger(__name__)
+
+
+def status_of(error: OnewindowError) -> tuple[int, str]:
+    """(HTTP status, title) of an error: of its own class, or of the nearest class above it."""
+    return next(STATUS[cls] for cls in type(error).__mro__ if cls in STATUS)
+
+
+def body(
+    status: int,
+    code: str,
+    title: str,
+    detail: str,
+    detail_zh: str,
+    faults: list[dict[str, Any]] | None = None,
+    details: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """The RFC 9457 object. `details` become members beside the fixed ones and never replace them."""
+    fixed: dict[str, Any] = {
+        "type": f"urn:onewindow:problem:{code}",
+        "title": title,
+        "status": status,
+        "code": code,
+        "detail": detail,
+        "detail_zh": detail_zh,
+        "faults": faults or [],
+    }
+    return {**fixed, **{name: value for name, value in (details or {}).items() if name not in fixed}}
+
+
+def problem_of(error: OnewindowError) -> tuple[int, dict[str, Any], dict[str, str]]:
+    """(status, body, headers) that tell a caller about an error of the trade."""
+    status, title = status_of(error)
+    details = dict(error.details)
+    if "declaration_id" in details:
+        details["declaration_url"] = f"/api/v1/declarations/{details['declaration_id']}"
+    headers: dict[str, str] = {}
+    if status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="onewindow"'
+    if status == 503:
+        wait = getattr(error, "retry_after", None) or RETRY_SECONDS
+        headers["Retry-After"] = str(max(1, round(wait)))
+    faults = [fault.as_dict() for fault in error.faults]
+    return status, body(status, error.code, title, error.message_en, error.message_zh, faults, details), headers
+
+
+def reply(status: int, content: dict[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+    return Response(orjson.dumps(content), status, dict(headers or {}), MEDIA_TYPE)
+
+
+def framework_problem(status: int, headers: Mapping[str, str] | None = None) -> Response:
+    """A refusal of the framework (no such address, wrong method …) in the same shape as ours."""
+    code, title, detail, detail_zh = FRAMEWORK.get(status, FRAMEWORK[400] if status < 500 else FRAMEWORK[500])
+    return reply(status, body(status, code, title, detail, detail_zh), headers)
+
+
+async def on_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, OnewindowError)
+    status, content, headers = problem_of(error)
+    if status >= 500:
+        log.error("request_failed", path=request.url.path, code=error.code, reason=str(error))
+    return reply(status, content, headers)
+
+
+async def on_http_exception(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return framework_problem(error.status_code, error.headers)
+
+
+async def on_bad_parameters(_: Request, error: Exception) -> Response:
+    """Parameters the framework could not read: 400, one entry per parameter."""
+    assert isinstance(error, RequestValidationError)
+    found = [
+        {
+            "code": "bad_parameter",
+            "item": str(each["loc"][-1]),
+            "pointer": "/" + "/".join(str(part) for part in each["loc"]),
+            "line": None,
+            "message_zh": f"参数 {each['loc'][-1]} 无效",
+            "message_en": f"parameter {each['loc'][-1]}: {each['msg']}",
+            "agency": None,
+            "severity": "error",
+        }
+        for each in error.errors()
+    ]
+    code, title = FRAMEWORK[400][:2]
+    en = "; ".join(str(fault["message_en"]) for fault in found)
+    zh = "；".join(str(fault["message_zh"]) for fault in found)
+    return reply(400, body(400, code, title, en, zh, found))
+
+
+async def on_disconnect(_: Request, __: Exception) -> Response:
+    """The caller went away before the body was complete: nobody reads this, and nothing was done."""
+    return framework_problem(400)
+
+
+async def on_anything_else(request: Request, error: Exception) -> Response:
+    log.error("request_crashed", path=request.url.path, method=request.method, exc_info=error)
+    return framework_problem(500)
+
+
+def install(app: FastAPI) -> None:
+    """Make every refusal of this application a problem document."""
+    app.add_exception_handler(OnewindowError, on_error)
+    app.add_exception_handler(HTTPException, on_http_exception)
+    app.add_exception_handler(RequestValidationError, on_bad_parameters)
+    app.add_exception_handler(ClientDisconnect, on_disconnect)
+    app.add_exception_handler(Exception, on_anything_else)

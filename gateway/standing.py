@@ -1,0 +1,212 @@
+"""Where a declaration stands: from all answers to its messages in force, computed anew and stored for finding.
+
+Runs inside the transaction of whatever changed (an answer, a delivery, a new version). A leg that waited for another agency's
+number is rendered here, once, with the tables pinned at accept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from sqlalchemy import Connection
+
+from declarations.checking import read_form
+from declarations.errors import OnewindowError
+from declarations.responses import Responses
+from declarations.split import carried, render
+from declarations.status import BARRED, GONE, Answer, Combined, LegStatus, combine, leg_status
+from gateway import finding
+from gateway.database.stores import declarations, entries, inbox, messages, outbox, search
+from gateway.database.types import AnyRow
+from gateway.filing import leg_of, outbox_row
+from gateway.journal import entry
+
+if TYPE_CHECKING:
+    from gateway.wiring import Window
+
+NUMBERS = ("agency_reference", "unified_number", "clearance_form_id")
+"""What an agency's answers tell once and later answers refer to."""
+RETURNED = GONE | {"rejected"}
+"""States of a leg whose numbers no longer count, whenever they were given."""
+log = structlog.get_logger(__name__)
+
+
+def answer_of(row: AnyRow) -> Answer:
+    """What status needs of a stored answer."""
+    response = row.response
+    return Answer(
+        message=row.message,
+        code=row.code,
+        at=row.at,
+        key=row.key,
+        **{
+            name: response.get(name)
+            for name in ("text", "place", "due", "agency_reference", "clearance_form_id", "pointer")
+        },
+    )
+
+
+def numbers_of(codes: Responses, answers: Iterable[AnyRow]) -> dict[str, str | None]:
+    """The latest of each number among answers we understand; like the state, a function of the set."""
+    found: dict[str, str | None] = dict.fromkeys(NUMBERS)
+    for row in sorted(answers, key=lambda row: (row.at, row.key)):
+        if (row.message, row.code) in codes:
+            found.update({name: value for name in NUMBERS if (value := row.response.get(name))})
+    return found
+
+
+def legs_of(window: Window, rows: Sequence[AnyRow], answers: Sequence[AnyRow]) -> dict[str, LegStatus]:
+    """The status of each leg, by agency, from messages in force and the answers to them."""
+    legs = {}
+    for row in rows:
+        codes = window.responses(row.agency)
+        said = [answer_of(answer) for answer in answers if answer.message_id == row.id]
+        legs[row.agency] = leg_status(codes, row.delivery, said, row.waits_for)
+    return legs
+
+
+def combined_of(window: Window, rows: Sequence[AnyRow], legs: dict[str, LegStatus]) -> Combined:
+    required = frozenset(row.agency for row in rows if row.required_for_release)
+    return combine(legs, required, window.responses(rows[0].agency).words)
+
+
+def settle(connection: Connection, window: Window, declaration_id: str, now: datetime) -> set[str]:
+    """Recomputes and stores where a declaration stands, follow-ups included. Returns the agencies with something new to send."""
+    woken: set[str] = set()
+    while True:
+        rows = messages.current(connection, declaration_id)
+        answers = inbox.answers_in_force(connection, declaration_id)
+        legs = legs_of(window, rows, answers)
+        numbers = {
+            row.agency: numbers_of(
+                window.responses(row.agency), (each for each in answers if each.message_id == row.id)
+            )
+            for row in rows
+        }
+        ready = [
+            (row, value)
+            for row in rows
+            if row.delivery == "waiting" and (value := _awaited(window, row, legs, answers))
+        ]
+        if not ready:
+            break
+        for row, value in ready:
+            if _release(connection, window, row, value, now):
+                woken.add(row.agency)
+    _store(connection, window, declaration_id, rows, legs, numbers, now)
+    return woken
+
+
+def _awaited(window: Window, row: AnyRow, legs: dict[str, LegStatus], answers: Sequence[AnyRow]) -> str | None:
+    """The number a waiting leg needs, if the other agency gave it and has not taken it back since."""
+    agency, _, name = (row.waits_for or "").partition(".")
+    if row.reason_en is not None or agency not in legs:
+        return None
+    codes, leg = window.responses(agency), legs[agency]
+    told = [
+        answer
+        for answer in answers
+        if answer.agency == agency and (answer.message, answer.code) in codes and answer.response.get(name)
+    ]
+    if not told or leg.state in RETURNED:
+        return None
+    given = max(told, key=lambda answer: (answer.at, answer.key))
+    # goods held or failed first, and the number given all the same: it counts
+    if leg.state in BARRED and (leg.at is None or given.at <= leg.at):
+        return None
+    return str(given.response[name])
+
+
+def _release(connection: Connection, window: Window, row: AnyRow, value: str, now: datetime) -> bool:
+    """Renders a waiting message with the tables of its acceptance and queues it; False when they cannot render it."""
+    declaration = declarations.get(connection, row.declaration_id)
+    version = declarations.version(connection, row.declaration_id, row.version)
+    assert declaration is not None
+    facts = {
+        "organisation_id": row.organisation_id,
+        "declaration_id": row.declaration_id,
+        "version": row.version,
+        "agency": row.agency,
+        "at": now,
+    }
+    try:
+        rulebook = window.rulebook_of(connection, row.bundle_digest)
+        form = read_form(rulebook, version.body, version.media_type, declaration.form)
+        accepted_on = rulebook.context(version.accepted_at, version.profile).accepted_on
+        leg = leg_of(row)
+        filing = {**row.filing, **carried(rulebook, leg, value, form, accepted_on)}
+        body = render(rulebook, leg, form, filing, accepted_on)
+    except OnewindowError as error:
+        # the answer that brought the number must be kept all the same; the operator sees why the leg does not go on
+        log.exception("waiting message cannot be rendered", message_id=row.id, declaration_id=row.declaration_id)
+        messages.set_delivery(connection, row.id, "parked", now, error.message_zh, error.message_en)
+        entries.add(connection, [entry("parked", **facts, zh=error.message_zh, en=error.message_en)])
+        return False
+    messages.set_filing(connection, row.id, filing)
+    messages.add_body(connection, row.id, body, now)
+    messages.set_delivery(connection, row.id, "queued", now)
+    outbox.add(connection, [outbox_row(row._asdict(), declaration.urgent)])
+    entries.add(connection, [entry("rendered", **facts, number=value, waited_for=row.waits_for)])
+    return True
+
+
+def _store(
+    connection: Connection,
+    window: Window,
+    declaration_id: str,
+    rows: Sequence[AnyRow],
+    legs: dict[str, LegStatus],
+    numbers: dict[str, dict[str, str | None]],
+    now: datetime,
+) -> None:
+    declaration = declarations.get(connection, declaration_id)
+    assert declaration is not None
+    for row in rows:
+        leg, told = legs[row.agency], numbers[row.agency]
+        values = {"state": leg.state if leg.code is not None else None, **told}
+        if any(getattr(row, name) != value for name, value in values.items()):
+            messages.set_standing(connection, row.id, values, now)
+        changed = {name: value for name, value in told.items() if getattr(row, name) != value}
+        if changed:
+            keys = finding.key_rows(
+                finding.answer_keys(row.agency, changed), declaration.organisation_id, declaration_id
+            )
+            search.add_missing(connection, keys)
+    open_now = {(leg.agency, owed.kind) for leg in legs.values() for owed in leg.obligations}
+    declarations.set_obligations(connection, declaration_id, declaration.organisation_id, open_now)
+    combined = combined_of(window, rows, legs)
+    standing: dict[str, Any] = {
+        "status": combined.status,
+        "may_collect": combined.may_collect,
+        "may_sell": combined.may_sell,
+        "live_reference": _live_reference(connection, declaration, combined.status),
+    }
+    if any(getattr(declaration, name) != value for name, value in standing.items()):
+        declarations.set_status(connection, declaration_id, {**standing, "now": now})
+        if combined.status != declaration.status:
+            act = entry(
+                "status",
+                organisation_id=declaration.organisation_id,
+                declaration_id=declaration_id,
+                version=declaration.version,
+                at=now,
+                was=declaration.status,
+                status=combined.status,
+            )
+            entries.add(connection, [act])
+    else:
+        declarations.touch(connection, declaration_id, now)
+
+
+def _live_reference(connection: Connection, declaration: AnyRow, status: str) -> str | None:
+    """The reference while the filing is live: a cancelled or withdrawn one gives it free (rule R-HDR-02)."""
+    if status == "cancelled":
+        return None
+    if declaration.live_reference is None:
+        # it came back to life; should the reference have been used again meanwhile, the later filing keeps it
+        other = declarations.live(connection, declaration.organisation_id, declaration.form, declaration.reference)
+        return None if other else str(declaration.reference)
+    return str(declaration.live_reference)

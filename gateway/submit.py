@@ -1,0 +1,223 @@
+"""Submit: one merged declaration in, all its agency messages kept with it in one transaction, an answer before any agency's.
+
+What is refused leaves nothing behind. A repeated Idempotency-Key gets the reply of the first time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from declarations.errors import DuplicateReference, IdempotencyKeyReused
+from gateway import filing, finding, ids
+from gateway.database.stores import declarations, entries, idempotency, messages, outbox, search
+from gateway.identity import Caller
+from gateway.journal import entry
+from gateway.receive import take_waiting
+
+if TYPE_CHECKING:
+    from gateway.wiring import Window
+
+DUPLICATE_RULE = "R-HDR-02"
+REPLAYED = "Idempotent-Replayed"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer of a use case, as a door passes it on."""
+
+    status: int
+    body: dict[str, Any]
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An Idempotency-Key, for one caller and one address, with the hash of what came under it."""
+
+    caller: Caller
+    route: str
+    key: str
+    sha256: str
+
+    @classmethod
+    def of(cls, caller: Caller, route: str, key: str | None, body: bytes, media_type: str) -> Key | None:
+        if key is None:
+            return None
+        essence = media_type.partition(";")[0].strip().lower()
+        return cls(caller, route, key, hashlib.sha256(essence.encode() + b"\n" + body).hexdigest())
+
+    def replayed(self, connection: Connection) -> Reply | None:
+        """The reply kept under this key; raises IdempotencyKeyReused when it was another body's."""
+        row = idempotency.get(connection, self.caller.organisation_id, self.caller.name, self.route, self.key)
+        if row is None:
+            return None
+        if row.sha256 != self.sha256:
+            raise IdempotencyKeyReused(
+                "this Idempotency-Key came before with another body; take a new key for a new filing",
+                "此 Idempotency-Key 已用于其他内容，新的申报请使用新的键",
+            )
+        return Reply(row.status, row.answer, {REPLAYED: "true", "Location": row.answer["links"]["self"]})
+
+    def keep(self, connection: Connection, reply: Reply, at: datetime) -> None:
+        """Keeps the reply; IntegrityError when somebody else was first."""
+        idempotency.add(
+            connection,
+            {
+                "organisation_id": self.caller.organisation_id,
+                "client": self.caller.name,
+                "route": self.route,
+                "key": self.key,
+                "sha256": self.sha256,
+                "status": reply.status,
+                "answer": reply.body,
+                "created_at": at,
+            },
+        )
+
+
+async def submit(
+    window: Window,
+    caller: Caller,
+    body: bytes,
+    media_type: str,
+    *,
+    idempotency_key: str | None = None,
+    check_only: bool = False,
+) -> Reply:
+    """Files a declaration, or only checks it. Raises UnreadableDocument, InvalidDeclaration, DuplicateReference,
+    IdempotencyKeyReused, TooLarge, StorageUnavailable; nothing is stored then."""
+    key = None if check_only else Key.of(caller, "declarations", idempotency_key, body, media_type)
+    if key is not None and (kept := await window.database.read(key.replayed)) is not None:
+        return kept
+    form = filing.read(window, body, media_type)
+    declaration_id = ids.new_id(ids.DECLARATION, form.at)
+    # rendering is part of the check: what an agency's schema would refuse is refused here
+    made = filing.make_messages(window, caller, form, declaration_id, 1)
+    if check_only:
+        return await checked(window, caller, form)
+    version = filing.version_row(window, caller, form, declaration_id, 1)
+    row = {
+        "id": declaration_id,
+        "organisation_id": caller.organisation_id,
+        "form": form.declaration.form,
+        "reference": form.reference,
+        "live_reference": form.reference,
+        "scope": form.declaration.scope,
+        "direction": form.declaration.header[filing.DIRECTION_ITEM],
+        "version": 1,
+        "status": "filed",
+        "urgent": form.urgent,
+        "filed_by": caller.name,
+        "created_at": form.at,
+        "updated_at": form.at,
+    }
+    keys = finding.key_rows(finding.form_keys(form.declaration), caller.organisation_id, declaration_id)
+    acts = acts_of_acceptance("accepted", caller, version, made)
+    status = window.words.of("combined", "filed")
+    legs = made.messages
+    reply = filed_reply(row, form, legs, status.name_zh, status.name_en)
+
+    def store(connection: Connection) -> set[str]:
+        if key is not None:
+            key.keep(connection, reply, form.at)
+        declarations.add(connection, row, version)
+        messages.add(connection, made.messages, made.bodies, form.at)
+        outbox.add(connection, made.outbox(form.urgent))
+        search.add(connection, keys)
+        entries.add(connection, acts)
+        return take_waiting(connection, window, [leg["agency"] for leg in legs], form.reference, form.at)
+
+    try:
+        woken = await window.database.write(store)
+    except IntegrityError as error:
+        clash = error
+    else:
+        window.wake(woken | {leg["agency"] for leg in legs if leg["id"] in made.bodies})
+        return reply
+    return await window.database.read(lambda connection: _clash(connection, window, key, form, caller, clash))
+
+
+async def checked(window: Window, caller: Caller, form: filing.Form, declaration_id: str | None = None) -> Reply:
+    """The answer to a check: valid, with its warnings. A reference on another live filing than `declaration_id` is one of
+    them, for filing it would be refused."""
+    used_by = await window.database.read(
+        lambda connection: declarations.live(connection, caller.organisation_id, form.declaration.form, form.reference)
+    )
+    faults = list(form.warnings)
+    if used_by not in (None, declaration_id):
+        error = duplicate(window, form, str(used_by))
+        faults.insert(0, {**error.faults[0].as_dict(), "severity": "warning"})
+    return Reply(200, {"valid": True, "faults": faults})
+
+
+def filed_reply(
+    declaration: dict[str, Any], form: filing.Form, legs: list[dict[str, Any]], status_zh: str, status_en: str
+) -> Reply:
+    """The `202`: what was accepted, as which version, and where to follow it."""
+    address = f"/api/v1/declarations/{declaration['id']}"
+    return Reply(
+        202,
+        {
+            "id": declaration["id"],
+            "reference": declaration["reference"],
+            "version": declaration["version"],
+            "status": declaration["status"],
+            "status_zh": status_zh,
+            "status_en": status_en,
+            "warnings": form.warnings,
+            "legs": [
+                {
+                    "agency": leg["agency"],
+                    "message": leg["message"],
+                    "version": leg["table_version"],
+                    "state": leg["delivery"],
+                    "waits_for": leg["waits_for"],
+                }
+                for leg in legs
+            ],
+            "links": {"self": address, "timeline": f"{address}/timeline", "messages": f"{address}/messages"},
+        },
+        {"Location": address},
+    )
+
+
+def acts_of_acceptance(code: str, caller: Caller, version: dict[str, Any], made: filing.Made) -> list[dict[str, Any]]:
+    """Journal rows of a version that was taken in: the acceptance, and each leg that has to wait."""
+    facts = {
+        "organisation_id": version["organisation_id"],
+        "declaration_id": version["declaration_id"],
+        "version": version["version"],
+        "at": version["accepted_at"],
+    }
+    waits = [
+        entry("waits", **facts, agency=leg["agency"], waits_for=leg["waits_for"])
+        for leg in made.messages
+        if leg["delivery"] == "waiting"
+    ]
+    return [entry(code, **facts, actor=caller.name), *waits]
+
+
+def duplicate(window: Window, form: filing.Form, declaration_id: str) -> DuplicateReference:
+    """The refusal of a reference that is on a live filing, in the words of its rule."""
+    fault = window.rule_fault(DUPLICATE_RULE, form.declaration.form, filing.REFERENCE_ITEM, form.reference)
+    return DuplicateReference(
+        fault.message_en, fault.message_zh, faults=[fault], details={"declaration_id": declaration_id}
+    )
+
+
+def _clash(
+    connection: Connection, window: Window, key: Key | None, form: filing.Form, caller: Caller, error: IntegrityError
+) -> Reply:
+    """Why a filing could not be added: the same request won the race, or its reference is on a live filing."""
+    if key is not None and (kept := key.replayed(connection)) is not None:
+        return kept
+    other = declarations.live(connection, caller.organisation_id, form.declaration.form, form.reference)
+    if other is not None:
+        raise duplicate(window, form, other)
+    raise error

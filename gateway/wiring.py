@@ -1,0 +1,197 @@
+"""The one place that builds things: from settings to a running window, and back down."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import structlog
+from sqlalchemy import Connection, insert, select
+
+from adapters.agency import Channel, ChannelSettings, build_channel
+from declarations.errors import BadConfiguration
+from declarations.faults import Fault
+from declarations.responses import Responses, StatusWords
+from declarations.rulebook import Rulebook
+from gateway.clock import Clock, system_clock
+from gateway.collect import Collector
+from gateway.config import Settings
+from gateway.database.engine import Database, open_database
+from gateway.database.schema import organisation
+from gateway.database.stores import bundles, inbox, outbox
+from gateway.deliver import Deliverer
+from gateway.identity import BUILT_IN_ORGANISATION, Secrets
+from gateway.standing import settle
+
+log = structlog.get_logger(__name__)
+RULEBOOKS_KEPT = 3
+"""Older tables held in memory at a time, for declarations accepted under them."""
+DELIVERY_LANES = 2
+"""Claims open to one agency at a time: while one waits for a message that hangs, the other goes on."""
+STOP_SECONDS = 10.0
+"""What is under way gets this long to end when the window stops."""
+UNKNOWN_AT_START = 10_000
+
+
+class Window:
+    """The running window: everything a use case needs. Built by `open_window`."""
+
+    def __init__(
+        self, settings: Settings, rulebook: Rulebook, database: Database, secrets: Secrets, clock: Clock
+    ) -> None:
+        self.settings = settings
+        self.rulebook = rulebook
+        self.database = database
+        self.secrets = secrets
+        self.clock = clock
+        self.channels: dict[str, Channel] = _channels(settings, rulebook, secrets)
+        self.deliverers = {agency: Deliverer(self, agency) for agency in rulebook.agencies}
+        self.collectors = [Collector(self, agency) for agency in rulebook.agencies]
+        self._older: dict[str, Rulebook] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        # every agency's codes speak in the same words
+        self.words: StatusWords = self.responses(next(iter(rulebook.agencies))).words
+        self._rule_words = {
+            form: {row["rule"]: row for row in rulebook.bundle.table(f"mappings/rules/{form}.csv")}
+            for form in rulebook.forms
+        }
+
+    def responses(self, agency: str) -> Responses:
+        """What an agency's codes mean: always by the tables in force, so that a code understood today explains an old answer."""
+        return cast(Responses, self.rulebook.agencies[agency].responses)
+
+    def rulebook_of(self, connection: Connection, digest: str) -> Rulebook:
+        """The tables a declaration was accepted under; raises NotFound when they were never kept."""
+        if digest == self.rulebook.digest:
+            return self.rulebook
+        found = self._older.pop(digest, None) or Rulebook(bundles.load(connection, digest))
+        # the last used stands last; the first goes when there are too many
+        self._older[digest] = found
+        while len(self._older) > RULEBOOKS_KEPT:
+            self._older.pop(next(iter(self._older)), None)
+        return found
+
+    def rule_fault(self, rule: str, form: str, item: str, value: str) -> Fault:
+        """A fault of a rule that the window itself must judge, in the words of the rule table."""
+        row, named = self._rule_words[form][rule], self.rulebook.forms[form].items[item]
+        return Fault(
+            rule,
+            item,
+            f"/{item}",
+            None,
+            row["words_zh"].format(item=named.name_zh, value=value),
+            row["words_en"].format(item=named.name_en, value=value),
+        )
+
+    def agency_key(self, agency: str) -> bytes:
+        """The HMAC key shared with an agency."""
+        return self.secrets.agency_key(agency)
+
+    def wake(self, agencies: Iterable[str]) -> None:
+        """There is something new to send to these agencies."""
+        for agency in agencies:
+            self.deliverers[agency].woken.set()
+
+    def start_worker(self) -> None:
+        """Delivers and collects in this process until stopped."""
+        self._tasks += [
+            asyncio.create_task(run.run()) for run in self.deliverers.values() for _ in range(DELIVERY_LANES)
+        ]
+        self._tasks += [asyncio.create_task(run.run()) for run in self.collectors]
+
+    async def stop(self) -> None:
+        """Claims nothing more, lets what is under way end, gives back the rest. Safe to repeat."""
+        for deliverer in self.deliverers.values():
+            deliverer.stop()
+        for collector in self.collectors:
+            collector.stop()
+        tasks, self._tasks = self._tasks, []
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=STOP_SECONDS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def ping(self) -> None:
+        """Returns when the database answers."""
+        await self.database.read(lambda connection: connection.scalar(select(1)))
+
+
+@asynccontextmanager
+async def open_window(
+    settings: Settings, clock: Clock | None = None, tables: Rulebook | None = None
+) -> AsyncIterator[Window]:
+    """A window ready for use cases, closed again at the end. Raises BadConfiguration when it must not start.
+
+    `tables` spares reading and proving the tables again to a process that has them.
+    """
+    _prepare(settings.data_dir)
+    rulebook = tables if tables is not None else await asyncio.to_thread(Rulebook.load, settings.tables_dir)
+    if settings.profile not in rulebook.profiles:
+        raise BadConfiguration(f"there is no profile {settings.profile!r}", f"没有配置 {settings.profile}")
+    unknown = sorted(set(settings.filer) - rulebook.filing)
+    if unknown:
+        raise BadConfiguration(
+            f"ONEWINDOW_FILER: mappings/filing.csv has no {', '.join(unknown)}",
+            f"ONEWINDOW_FILER：mappings/filing.csv 中没有 {'、'.join(unknown)}",
+        )
+    database = await asyncio.to_thread(open_database, settings.database_url)
+    window: Window | None = None
+    try:
+        secrets = Secrets.create_missing(settings.secrets_dir, rulebook.agencies)
+        window = Window(settings, rulebook, database, secrets, clock or system_clock)
+        await database.write(lambda connection: _begin(connection, window))
+        yield window
+    finally:
+        if window is not None:
+            await window.stop()
+            for channel in window.channels.values():
+                await channel.close()
+        await database.close()
+
+
+def _prepare(data_dir: Path) -> None:
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadConfiguration(f"cannot use {data_dir}: {error}", f"无法使用目录 {data_dir}：{error}") from error
+
+
+def _channels(settings: Settings, rulebook: Rulebook, secrets: Secrets) -> dict[str, Channel]:
+    return {
+        name: build_channel(
+            name,
+            agency.channel,
+            ChannelSettings(
+                exchange_dir=settings.exchange_dir / name,
+                url=settings.agency_urls.get(name, ""),
+                token=secrets.agency_token(name),
+                hmac_key=secrets.agency_key(name),
+                # a sending ends before its lease does
+                total_timeout=settings.delivery_lease_seconds / 2,
+            ),
+        )
+        for name, agency in rulebook.agencies.items()
+    }
+
+
+def _begin(connection: Connection, window: Any) -> None:
+    """What a start writes: the organisation, the tables in force, the end of dead leases, answers understood since."""
+    now = window.clock()
+    if connection.execute(select(organisation.c.id)).first() is None:
+        connection.execute(insert(organisation), {"id": BUILT_IN_ORGANISATION, "name": "onewindow", "created_at": now})
+    bundles.keep(connection, window.rulebook.bundle, now)
+    if window.database.exclusive:
+        outbox.void_leases(connection)
+    understood = [
+        row
+        for row in inbox.unknown(connection, UNKNOWN_AT_START)
+        if row.agency in window.rulebook.agencies and (row.message, row.code) in window.responses(row.agency)
+    ]
+    for row in understood:
+        inbox.set_known(connection, row.id)
+    for declaration_id in dict.fromkeys(row.declaration_id for row in understood):
+        settle(connection, window, declaration_id, now)

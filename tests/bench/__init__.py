@@ -1,0 +1,1 @@
+"""Speed and memory beside the bare floor and beside XSLT (docs/benchmarks.md)."""
