@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from declarations.bundle import Bundle, TableRow, table_fault
 from declarations.errors import BadConfiguration
 from declarations.faults import Fault
+
+if TYPE_CHECKING:
+    from declarations.form import Row
 
 ITEM_COLUMNS = (
     "item_id", "section", "group", "profile", "name_zh", "name_en", "type", "format", "code_list", "occurs",
@@ -98,6 +102,12 @@ class Form:
         """The item a bare value in this group's JSON list stands for: the only base item of the group."""
         base = [item for item in self.group_items(group) if item.profile == "base"]
         return base[0] if len(base) == 1 and not self.children(group) else None
+
+    def pointer(self, row: Row, item_id: str) -> str:
+        """JSON pointer of an item of a row; a row of nothing but its group's single value is that value, a bare one."""
+        item = self.items[item_id]
+        bare = item.group and list(row) == [item_id] and self.bare_item(item.group) == item
+        return row.pointer if bare else f"{row.pointer}/{item_id}"
 
 
 def load_form(bundle: Bundle, name: str) -> Form:

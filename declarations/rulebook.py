@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from lxml import etree
 
 from declarations.agency import Agency, agency_names, load_agency
-from declarations.bundle import Bundle
+from declarations.bundle import Bundle, table_fault
 from declarations.codelists import CodeLists
 from declarations.compiler import Program, TableContext
 from declarations.dictionary import Form, load_form
@@ -180,4 +180,5 @@ def _compile(bundle: Bundle, path: str) -> etree.XMLSchema:
     try:
         return etree.XMLSchema(parse_xml(bundle.data(path)))
     except (etree.XMLSchemaParseError, etree.XMLSyntaxError) as error:
-        raise BadConfiguration(f"{path} is no schema: {error}", f"{path} 不是可用的 XSD") from error
+        fault = table_fault(path, error.lineno, "", f"不是可用的 XSD：{error}", f"is no schema: {error}")
+        raise BadConfiguration(f"{path} is no schema: {error}", f"{path} 不是可用的 XSD", faults=[fault]) from error

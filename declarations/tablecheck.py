@@ -48,7 +48,7 @@ def prove(rulebook: Rulebook) -> list[Fault]:
             if table.direction == "out" and table.form not in rulebook.forms:
                 meta = table.path.replace("map.csv", "meta.toml")
                 faults.note_file(meta, "form", f"没有表单 {table.form}", f"there is no form {table.form}")
-            elif table.direction == "out":
+            elif table.direction == "out" and table.schema in rulebook.bundle:
                 _MessageProof(rulebook, table, agency.codes, faults).run()
         prove_routes(rulebook, agency.name, faults)
     return faults.found
@@ -176,7 +176,7 @@ class _MessageProof:
                     f"{node.name} 不能既有值又有下级元素",
                     f"{node.name} holds elements and cannot have a value of its own",
                 )
-                self.note(node.rows[0], "target", *text)
+                self.note(_first_rows(next(iter(node.children.values()), node))[0], "target", *text)
             return
         if not node.children:
             text = f"{node.name} 之下没有任何行", f"nothing feeds {node.name}"

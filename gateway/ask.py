@@ -89,7 +89,9 @@ async def timeline(window: Window, caller: Caller, declaration_id: str) -> dict[
         said = []
         for row in inbox.answers_of(connection, declaration_id):
             code = window.responses(row.agency).get((row.message, row.code))
-            said.append((row.at, 1 + (code.rank if code else 0), showing.said(window, row, row.message_id in in_force)))
+            # an agency that writes whole seconds may have spoken at the end of one
+            at = row.at if row.at.microsecond else row.at.replace(microsecond=999_999)
+            said.append((at, 1 + (code.rank if code else 0), showing.said(window, row, row.message_id in in_force)))
         # equal times are told by rank, as the status does
         return {"items": [item for _, _, item in sorted(acts + said, key=lambda each: each[:2])]}
 

@@ -47,7 +47,7 @@ class Collector:
         taken = 0
         for incoming in await channel.collect():
             try:
-                received = await receive(self._window, self._agency, incoming.body, incoming.name)
+                received = await receive(self._window, self._agency, incoming.body, incoming.name, incoming.problem)
                 await channel.finish(incoming, received.state != "quarantined")
                 taken += 1
             except StorageUnavailable:

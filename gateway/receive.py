@@ -48,8 +48,9 @@ class _Taken:
     woken: set[str] = field(default_factory=set)
 
 
-async def receive(window: Window, agency: str, body: bytes, name: str | None = None) -> Received:
-    """Takes one document of an agency; resolves after it is committed. `name` is the file it came in, if it was one.
+async def receive(window: Window, agency: str, body: bytes, name: str | None = None, problem: str = "") -> Received:
+    """Takes one document of an agency; resolves after it is committed. `name` is the file it came in, if it was one;
+    `problem` says why the channel could not take it up.
 
     Raises NotFound for an unknown agency and StorageUnavailable when nothing could be kept: the sender comes again.
     """
@@ -58,6 +59,8 @@ async def receive(window: Window, agency: str, body: bytes, name: str | None = N
     unreadable: UnreadableResponse | None = None
     responses: list[Response] = []
     try:
+        if problem:
+            raise UnreadableResponse(f"the file was not taken up: {problem}", f"文件未能读取：{problem}")
         responses = window.rulebook.agencies[agency].answers.read(body, name)
     except UnreadableResponse as error:
         unreadable = error

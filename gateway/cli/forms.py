@@ -51,21 +51,22 @@ def split(
     as_json: Json = False,
     clearance_form: ClearanceForm = "",
 ) -> None:
-    """拆分为各机构报文 / Write each agency's message. One that waits is written once --clearance-form is given."""
+    """拆分为各机构报文 / Write each agency's message. One that would wait is a preview until --clearance-form is given."""
     desk = open_desk()
     declaration = valid_declaration(desk, file)
     made = [(leg, _message(desk, declaration, leg, clearance_form)) for leg in _legs(desk, declaration)]
     out.mkdir(parents=True, exist_ok=True)
-    written = [_write(desk, leg, body, out) for leg, body in made]
+    written = [_write(desk, leg, body, out, clearance_form) for leg, body in made]
     if as_json:
         console.print_json(written)
         return
     for row in written:
-        name = f"{row['agency']} {row['message']} {row['version']}"
-        if row["file"]:
-            typer.echo(f"{name}: {row['file']} (符合报文规范 / valid by the agency's schema)")
-        else:
-            typer.echo(f"{name}: 等待 / waits for {row['waits_for']}; --clearance-form NUMBER")
+        typer.echo(f"{row['agency']} {row['message']} {row['version']}: {row['file']} (符合报文规范 / valid by the schema)")
+        if row["waits_for"]:
+            typer.echo(
+                f"  预览：等待 {row['waits_for']} 后才发送 / a preview: it is sent once {row['waits_for']} is there; "
+                "--clearance-form NUMBER"
+            )
 
 
 def convert(
@@ -127,28 +128,28 @@ def _filing(desk: Desk, declaration: Declaration, leg: Leg, clearance_form: str)
     return own | carried(desk.rulebook, leg, clearance_form, declaration, desk.context.accepted_on)
 
 
-def _message(desk: Desk, declaration: Declaration, leg: Leg, clearance_form: str) -> bytes | None:
-    if leg.waits_for and not clearance_form:
-        return None
+def _message(desk: Desk, declaration: Declaration, leg: Leg, clearance_form: str) -> bytes:
     filing = _filing(desk, declaration, leg, clearance_form)
     return render(desk.rulebook, leg, declaration, filing, desk.context.accepted_on)
 
 
-def _write(desk: Desk, leg: Leg, body: bytes | None, out: Path) -> dict[str, Any]:
-    """Write one message and prove what was written, from the file, by the agency's schema."""
-    path = out / f"{leg.agency}-{leg.message}.xml"
-    valid = None
-    if body is not None:
-        path.write_bytes(body)
-        table = desk.rulebook.agencies[leg.agency].table(leg.message, leg.version)
-        valid = desk.rulebook.schema(table.schema).validate(parse_xml(path.read_bytes()))
+def _write(desk: Desk, leg: Leg, body: bytes, out: Path, clearance_form: str) -> dict[str, Any]:
+    """Write one message and prove what was written, from the file, by the agency's schema.
+
+    A message that would wait is named a preview, so that nobody takes it for the one that is sent.
+    """
+    waits = bool(leg.waits_for) and not clearance_form
+    path = out / f"{leg.agency}-{leg.message}{'.preview' if waits else ''}.xml"
+    path.write_bytes(body)
+    table = desk.rulebook.agencies[leg.agency].table(leg.message, leg.version)
+    valid = desk.rulebook.schema(table.schema).validate(parse_xml(path.read_bytes()))
     return {
         "agency": leg.agency,
         "message": leg.message,
         "version": leg.version,
-        "file": str(path) if body is not None else None,
+        "file": str(path),
         "schema_valid": valid,
-        "waits_for": leg.waits_for,
+        "waits_for": leg.waits_for if waits else None,
     }
 
 

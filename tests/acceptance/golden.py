@@ -6,7 +6,6 @@ the agencies' ends of the channels are in memory.
 
 from __future__ import annotations
 
-import json
 import random
 import re
 import tomllib
@@ -14,36 +13,24 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import orjson
 
 from adapters.agency import Outgoing
 from adapters.transports.folder import exchange_name
-from declarations.checking import read_form
 from declarations.errors import OnewindowError
 from gateway import ask
 from gateway.amend import refile, withdraw
 from gateway.receive import receive
 from gateway.submit import Reply, submit
 from gateway.wiring import Window
-from tests.acceptance import forms
-from tests.support.windows import CLIENT, ROOT, TickingClock, agency, deliver, rulebook, window_at
+from tests.acceptance import forms, seen
+from tests.acceptance.seen import SHANGHAI
+from tests.support.windows import CLIENT, ROOT, TickingClock, agency, deliver, window_at
 
 CASES = ROOT / "tests" / "data" / "cases"
-SHANGHAI = ZoneInfo("Asia/Shanghai")
 _TIMES = re.compile(rb"<(?:NOTICE_DATE|OperTime|RspGenTime)>([0-9T: -]+)</")
 _DECOY_REFERENCE = "NBYF2015Z00007731"
-_ITEMS = {
-    "reference": ("trader_assigned_reference_id",),
-    "bill": ("transport_document_id",),
-    "contract": ("contract_id",),
-    "ship": ("transport_means_name",),
-    "voyage": ("voyage_id",),
-    "client_reference": ("client_reference_id",),
-    "party": ("domestic_trader_name", "domestic_trader_customs_id", "declarant_name", "overseas_trader_name"),
-}
-"""By what people look for a filing (issue 2, section 8), and the items that hold it."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +89,7 @@ class Player:
 
     async def file(self, path: Path) -> Reply:
         self.clock.now = max(self.clock.now, self.case.filed_at)
-        reply = await submit(self.window, CLIENT, path.read_bytes(), media_type(path))
+        reply = await submit(self.window, CLIENT, path.read_bytes(), seen.media_type(path))
         self.declaration_id = reply.body["id"]
         return reply
 
@@ -152,8 +139,8 @@ class Player:
                 reply = await withdraw(self.window, CLIENT, self.declaration_id)
                 return {name: reply.body[name] for name in ("withdrawn", "not_withdrawn")}
             path = self.case.folder / act["form"]
-            reply = await refile(self.window, CLIENT, self.declaration_id, path.read_bytes(), media_type(path))
-            return {"version": reply.body["version"], "warnings": [_fault(each) for each in reply.body["warnings"]]}
+            reply = await refile(self.window, CLIENT, self.declaration_id, path.read_bytes(), seen.media_type(path))
+            return {"version": reply.body["version"], "warnings": [seen.fault(each) for each in reply.body["warnings"]]}
         except OnewindowError as error:
             return {"refused": error.code, "zh": error.message_zh, "en": error.message_en}
 
@@ -163,7 +150,7 @@ class Player:
     async def standing(self) -> dict[str, Any]:
         """What the trader sees after one event."""
         found = await self.view()
-        seen = {
+        stands = {
             "status": found["status"],
             "legs": {name: leg["state"] for name, leg in found["legs"].items()},
             "may": [name for name in ("collect", "sell") if found[f"may_{name}"]],
@@ -178,8 +165,8 @@ class Player:
                 for step in found["next_steps"]
             ],
         }
-        faults = [_fault(fault) for leg in found["legs"].values() for fault in leg["faults"]]
-        return seen | ({"faults": faults} if faults else {})
+        faults = [seen.fault(fault) for leg in found["legs"].values() for fault in leg["faults"]]
+        return stands | ({"faults": faults} if faults else {})
 
 
 async def play(case: Case, directory: Path) -> Played:
@@ -204,12 +191,12 @@ async def play(case: Case, directory: Path) -> Played:
         played.messages = {file: outgoing.body for file, outgoing in player.sent.items()}
         played.expected = {
             "title": case.title,
-            "warnings": [_fault(each) for each in filed.body["warnings"]],
+            "warnings": [seen.fault(each) for each in filed.body["warnings"]],
             "events": [{name: value for name, value in event.items() if value != []} for event in events],
-            "end": _end(await player.view()),
-            "timeline": await _timeline(player),
-            "operator": await _operator(player),
-            "found_by": await _found_by(player),
+            "end": seen.end(await player.view()),
+            "timeline": await seen.timeline(player),
+            "operator": await seen.operator(player),
+            "found_by": await seen.found_by(player),
         }
     return played
 
@@ -249,7 +236,7 @@ async def play_in_order(case: Case, directory: Path) -> dict[str, Any]:
 
 async def lasting(player: Player) -> dict[str, Any]:
     """The end without times of arrival: a technical receipt has no other."""
-    end = _end(await player.view())
+    end = seen.end(await player.view())
     for leg in end["legs"].values():
         del leg["at"]
         for owed in leg.get("obligations", []):
@@ -257,7 +244,7 @@ async def lasting(player: Player) -> dict[str, Any]:
     items = (await ask.timeline(player.window, CLIENT, player.declaration_id))["items"]
     said = {
         (item["agency"], item["code"], item["text"], item["counts"])
-        + (() if item["message"] == "DecImportResponse" else (_local(item["at"]),))
+        + (() if item["message"] == "DecImportResponse" else (seen.local(item["at"]),))
         for item in items
         if item["kind"] == "answer"
     }
@@ -272,85 +259,6 @@ def answering(path: Path) -> str:
     return path.stem.split("-")[1]
 
 
-def media_type(path: Path) -> str:
-    return f"application/{path.suffix[1:]}"
-
-
-def _fault(fault: dict[str, Any]) -> dict[str, Any]:
-    names = ("code", "agency", "severity", "pointer", "line", "element", "message_zh", "message_en")
-    return {name: fault[name] for name in names if fault.get(name) not in (None, "")}
-
-
-def _end(view: dict[str, Any]) -> dict[str, Any]:
-    legs = {}
-    for name, leg in view["legs"].items():
-        owed = [
-            {
-                "kind": each["kind"],
-                "opened_at": _local(each["opened_at"]),
-                "place": each["place"],
-                "reference": each["reference"],
-            }
-            for each in leg["obligations"]
-        ]
-        shown = ("state", "state_zh", "state_en", "code", "text", "delivery", "version", "waits_for")
-        legs[name] = (
-            {key: leg[key] for key in shown} | {"at": _local(leg["at"])} | ({"obligations": owed} if owed else {})
-        )
-    shown = ("status", "status_zh", "status_en", "next_zh", "next_en", "may_collect", "may_sell", "version")
-    steps = [{name: value for name, value in step.items() if value is not None} for step in view["next_steps"]]
-    return {key: view[key] for key in shown} | {"next_steps": steps, "legs": legs, "numbers": view["numbers"]}
-
-
-async def _timeline(player: Player) -> list[dict[str, Any]]:
-    found = []
-    for item in (await ask.timeline(player.window, CLIENT, player.declaration_id))["items"]:
-        names = ("agency", "version", "code", "zh", "en", "text", "state", "place", "agency_reference")
-        told = {name: item[name] for name in names if item.get(name) not in (None, "")}
-        counts = {} if item.get("counts", True) else {"counts": False}
-        found.append({"at": _local(item["at"]), "kind": item["kind"], **told, **counts})
-    return found
-
-
-async def _operator(player: Player) -> list[dict[str, Any]]:
-    items = (await ask.operator_faults(player.window))["items"]
-    return [
-        {name: item[name] for name in ("kind", "agency", "code", "reason_zh", "reason") if item[name]} for item in items
-    ]
-
-
-async def _found_by(player: Player) -> dict[str, list[str]]:
-    """Kind -> values under which the filing, and nothing but it, is found: its own, its agencies', and last digits."""
-    form = parsed(player.case.form)
-    asked = {kind: [str(form[item]) for item in items if form.get(item)] for kind, items in _ITEMS.items()}
-    asked["bill"] += [part for bill in asked["bill"] for part in re.split(r"[*_]", bill) if part != bill]
-    asked["container"] = [row["container_id"] for row in form.get("containers") or []][:2]
-    for kind, value in (await player.view())["numbers"].items():
-        asked.setdefault(kind, []).append(value)
-    found: dict[str, list[str]] = {}
-    for kind, values in asked.items():
-        for value in values:
-            digits = [value[-6:]] if value[-6:].isdigit() and len(value) > 6 else []
-            for q in (value, *digits):
-                for how in ({kind: q}, {"q": q}):
-                    hits = (await ask.find(player.window, CLIENT, **how))["items"]
-                    ids = [hit["id"] for hit in hits]
-                    key = kind if ids == [player.declaration_id] else f"{kind}: {len(ids)} filings"
-                    if q not in found.setdefault(key, []):
-                        found[key].append(q)
-    return {kind: values for kind, values in found.items() if values}
-
-
-def parsed(path: Path) -> dict[str, Any]:
-    """The header of a form as its trader wrote it, whatever the door."""
-    if path.suffix == ".json":
-        form: dict[str, Any] = orjson.loads(path.read_bytes())
-        return form
-    declaration = read_form(rulebook(), path.read_bytes(), media_type(path))
-    groups = {group: [dict(row) for row in rows] for group, rows in declaration.header.children.items()}
-    return {**declaration.header, **groups}
-
-
 def _moment(text: str) -> datetime | None:
     """An agency's local time; None for what only an unreadable answer says."""
     digits = re.sub(r"\D", "", text)[:14]
@@ -358,20 +266,3 @@ def _moment(text: str) -> datetime | None:
         return datetime.strptime(digits, "%Y%m%d%H%M%S").replace(tzinfo=SHANGHAI)
     except ValueError:
         return None
-
-
-def _local(at: datetime | None) -> str | None:
-    return at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S") if at else None
-
-
-def written(value: Any, depth: int = 0) -> str:
-    """JSON for people to review: what fits stands on one line."""
-    short = json.dumps(value, ensure_ascii=False)
-    if len(short) + depth <= 150 or not isinstance(value, dict | list) or not value:
-        return short
-    pad = "\n" + " " * (depth + 1)
-    if isinstance(value, list):
-        inner = [written(each, depth + 1) for each in value]
-        return "[" + ",".join(pad + each for each in inner) + "\n" + " " * depth + "]"
-    pairs = [f"{json.dumps(key, ensure_ascii=False)}: {written(each, depth + 1)}" for key, each in value.items()]
-    return "{" + ",".join(pad + each for each in pairs) + "\n" + " " * depth + "}"

@@ -126,22 +126,20 @@ def test_split_writes_every_message_and_proves_it(tmp_path: Path) -> None:
         assert {row["agency"] for row in rows} == set(end["legs"])
         for row in rows:
             assert set(row) == {"agency", "message", "version", "file", "schema_valid", "waits_for"}
-            if row["waits_for"] is None:
-                assert row["schema_valid"] is True
-                assert row["file"].endswith(".xml")
-                etree.parse(row["file"])
-            else:
-                assert (row["file"], row["schema_valid"]) == (None, None)
+            assert row["schema_valid"] is True
+            assert row["file"].endswith(".preview.xml" if row["waits_for"] else f"{row['message']}.xml")
+            etree.parse(row["file"])
 
 
-def test_a_waiting_message_says_so_and_is_written_once_its_number_is_given(tmp_path: Path) -> None:
+def test_a_waiting_message_is_a_preview_until_its_number_is_given(tmp_path: Path) -> None:
     waiting = {row["agency"]: row for row in parsed(onewindow("split", COSMETICS, "--out", tmp_path, "--json"))}
     assert waiting["customs"]["waits_for"] == "inspection.clearance_form_id"
-    assert not list(tmp_path.glob("customs*"))
+    assert waiting["customs"]["file"].endswith("customs-DecMessage.preview.xml")
+    assert "LicenseDocu" not in Path(waiting["customs"]["file"]).read_text()
     number = "310400115000123000"
     given = onewindow("split", COSMETICS, "--out", tmp_path, "--json", "--clearance-form", number)
     rows = {row["agency"]: row for row in parsed(given)}
-    assert rows["customs"]["schema_valid"] is True
+    assert (rows["customs"]["schema_valid"], rows["customs"]["waits_for"]) == (True, None)
     assert number in Path(rows["customs"]["file"]).read_text()
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from declarations.tablecheck import check_tables
 from gateway.submit import submit
-from tests.acceptance import forms, golden
+from tests.acceptance import forms, golden, seen
 from tests.acceptance.golden import CASES, Case, cases
 from tests.support.windows import CLIENT, ROOT, rulebook, window_at
 
@@ -31,7 +31,7 @@ def write(case: Case, played: golden.Played) -> None:
         path.unlink()
     for file, body in played.messages.items():
         (folder / file).write_bytes(body)
-    (case.folder / "expected.json").write_text(golden.written(played.expected) + "\n", encoding="utf-8")
+    (case.folder / "expected.json").write_text(seen.written(played.expected) + "\n", encoding="utf-8")
 
 
 @pytest.mark.parametrize("case", ALL, ids=name)
@@ -43,9 +43,9 @@ async def test_case_goes_as_expected(case: Case, tmp_path: Path, request: pytest
     messages = {path.name: path.read_bytes() for path in (case.folder / "messages").iterdir()}
     assert played.messages == messages
     expected = json.loads((case.folder / "expected.json").read_text(encoding="utf-8"))
-    seen = json.loads(json.dumps(played.expected))
-    for part in expected.keys() | seen.keys():
-        assert seen.get(part) == expected.get(part), part
+    found = json.loads(json.dumps(played.expected))
+    for part in expected.keys() | found.keys():
+        assert found.get(part) == expected.get(part), part
 
 
 @pytest.mark.parametrize("case", [case for case in ALL if case.shuffle], ids=name)
@@ -53,8 +53,8 @@ async def test_end_is_the_same_in_whatever_order_answers_come(case: Case, tmp_pa
     """Duplicates and disorder change nothing in the end; nor is any answer lost or taken twice."""
     expected = await golden.play_in_order(case, tmp_path / "in order")
     for seed in range(SHUFFLES):
-        seen = await golden.play_shuffled(case, tmp_path / str(seed), seed)
-        assert seen == expected, f"seed {seed}"
+        found = await golden.play_shuffled(case, tmp_path / str(seed), seed)
+        assert found == expected, f"seed {seed}"
 
 
 def test_every_sample_is_a_case_and_comes_to_its_expected_end() -> None:

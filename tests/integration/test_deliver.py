@@ -19,8 +19,9 @@ from adapters.transports.folder import FolderChannel
 from declarations.errors import AgencyRefused, AgencyUnavailable, OnewindowError, OutcomeUnknown
 from gateway import ask
 from gateway.database import schema
-from gateway.database.stores import outbox
+from gateway.database.stores import messages, outbox
 from gateway.database.types import database_now
+from gateway.filing import outbox_row
 from gateway.wiring import Window
 from tests.support.windows import (
     CLIENT,
@@ -275,6 +276,28 @@ async def test_urgent_goes_first(tmp_path: Path) -> None:
         await file(window, trader_assigned_reference_id="URGENT", urgent_indicator="1")
         await deliver(window)
         assert [got.reference for got in agency(window, "customs").got] == ["URGENT", "PLAIN0", "PLAIN1", "PLAIN2"]
+
+
+async def test_one_stuck_declaration_keeps_its_order_and_blocks_only_itself(tmp_path: Path) -> None:
+    async with window_at(tmp_path) as window:
+        agency(window, "customs").troubles = [AgencyUnavailable("later", retry_after=3600)]
+        stuck = (await file(window)).body["id"]
+        await deliver(window)
+
+        def add_second(connection: Connection) -> None:
+            # a later message of the same declaration to the same agency
+            first = messages.of_declaration(connection, stuck)[0]
+            second = {**first._asdict(), "id": "M2", "version": 2, "exchange_name": "second"}
+            messages.add(connection, [second], {"M2": b"<second/>"}, window.clock())
+            outbox.add(connection, [outbox_row(second, urgent=True)])
+
+        await window.database.write(add_second)
+        await file(window, trader_assigned_reference_id="NEIGHBOUR")
+        await deliver(window)
+        assert [got.reference for got in agency(window, "customs").got] == ["NEIGHBOUR"]
+        await make_due(window)
+        await deliver(window)
+        assert [got.version for got in agency(window, "customs").got] == [1, 1, 2]
 
 
 async def test_a_stopped_window_gives_back_what_it_has_not_begun(tmp_path: Path) -> None:

@@ -345,6 +345,20 @@ async def test_arrival_order_never_matters(tmp_path: Path) -> None:
     assert ends == {("closed", True, "closed", ("L", "C", "M", "J", "T", "P", "R"))}
 
 
+async def test_the_timeline_tells_acts_before_the_answers_of_their_second(tmp_path: Path) -> None:
+    clock = TickingClock()
+    async with window_at(tmp_path, clock) as window:
+        declaration_id = await sent(window)
+        await receive(window, "customs", receipt(REFERENCE))
+        # accepted, sent and answered within one second; the agency writes no fractions
+        await receive(window, "customs", result("R", clock(), entry=ENTRY))
+        await receive(window, "customs", result("P", clock(), entry=ENTRY))
+        items = (await ask.timeline(window, CLIENT, declaration_id))["items"]
+        codes = [item["code"] for item in items if item["code"] != "status"]
+        assert codes == ["accepted", "sent", "0", "P", "R"]
+        assert all(item["zh"] and item["en"] for item in items)
+
+
 async def test_duty_and_examination_stand_side_by_side(tmp_path: Path) -> None:
     clock = TickingClock()
     async with window_at(tmp_path, clock) as window:
@@ -375,9 +389,12 @@ async def test_collected_files_are_put_away_after_they_are_kept(tmp_path: Path) 
         window.channels["customs"] = FolderChannel("customs", root)
         (root / "InBox" / "Successed_1.xml").write_bytes(receipt(REFERENCE))
         (root / "InBox" / "Broken.xml").write_bytes(b"<DEC_RESULT")
-        assert await Collector(window, "customs").run_once() == 2
+        (root / "InBox" / "Huge.xml").write_bytes(b" " * 20_000_001)
+        assert await Collector(window, "customs").run_once() == 3
+        reasons = {fault["name"]: fault["reason"] for fault in (await ask.operator_faults(window))["items"]}
+        assert "larger than" in reasons["Huge.xml"]
         assert list((root / "InBox").iterdir()) == []
-        assert [path.name for path in (root / "FailBox").iterdir()] == ["Broken.xml"]
+        assert {path.name for path in (root / "FailBox").iterdir()} == {"Broken.xml", "Huge.xml"}
         assert [path.name for path in (root / "Archive").rglob("*.xml")] == ["Successed_1.xml"]
 
 

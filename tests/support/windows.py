@@ -25,7 +25,7 @@ from gateway.submit import Reply, submit
 from gateway.wiring import Window, open_window
 
 ROOT = Path(__file__).resolve().parents[2]
-SAMPLES = ROOT.parent / "shared" / "samples"
+SAMPLES = ROOT / "samples"
 CLIENT = Caller("client", "default", "default")
 STRANGER = Caller("client", "stranger", "another")
 JSON = "application/json"

@@ -419,9 +419,11 @@ def test_every_mandatory_element_is_fed_to_the_end(
 
 
 @pytest.mark.parametrize("name", ["DecMessage", *ANSWERS])
-def test_line_ids_are_unique_and_ten_apart(name: str) -> None:
+def test_line_ids_are_unique_and_in_order(name: str) -> None:
     numbers = [re.fullmatch(r"CUS(?:-\w+)?-(\d{4})", row["line"]) for row in table(TABLES / name / "2015/map.csv")]
-    assert [int(number[1]) for number in numbers if number] == [10 * (n + 1) for n in range(len(numbers))]
+    assert None not in numbers
+    ids = [int(number[1]) for number in numbers if number]
+    assert ids == sorted(set(ids))
 
 
 def test_every_customs_item_of_the_form_is_sent(
@@ -491,9 +493,8 @@ def responses() -> dict[tuple[str, str], dict[str, str]]:
 
 def test_all_receipt_codes_of_the_facts_are_known(responses: dict[tuple[str, str], dict[str, str]]) -> None:
     assert len(CHANNELS) == len(set(CHANNELS)) == 42
-    assert set(responses) == {("DEC_RESULT", code) for code in CHANNELS} | {
-        ("DecImportResponse", code) for code in "01"
-    }
+    facts = {("DEC_RESULT", code) for code in CHANNELS} | {("DecImportResponse", code) for code in "01"}
+    assert facts <= set(responses)
 
 
 def test_receipt_codes_lead_to_known_states_and_say_what_to_do(

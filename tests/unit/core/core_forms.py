@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -9,13 +11,17 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from lxml import etree
+
 from declarations.bundle import Bundle
 from declarations.checking import Checked, check, read_form
 from declarations.convert import to_xml
 from declarations.faults import Fault
 from declarations.form import Declaration
-from declarations.routing import Leg
+from declarations.routing import Leg, plan
 from declarations.rulebook import Context, Rulebook
+from declarations.split import render
+from declarations.tables import MessageTable
 
 ROOT = Path(__file__).parents[3]
 SAMPLES = sorted(path for path in (ROOT / "samples").glob("*.json") if path.name != "expected.json")
@@ -82,6 +88,45 @@ def edited(path: str, change: Callable[[str], str]) -> Bundle:
     new = change(text)
     assert new != text, f"the change of {path} changed nothing"
     return Bundle({**files, path: new.encode()})
+
+
+def set_cell(first: str, column: str, value: str) -> Callable[[str], str]:
+    """Change one cell of the row whose first cell is `first`."""
+
+    def change(text: str) -> str:
+        head = [line for line in text.splitlines(keepends=True) if line.startswith("#")]
+        rows = list(csv.reader(io.StringIO(text[len("".join(head)) :])))
+        place = rows[0].index(column)
+        for row in rows:
+            if row[0] == first:
+                row[place] = value
+        out = io.StringIO()
+        csv.writer(out, lineterminator="\n").writerows(rows)
+        return "".join(head) + out.getvalue()
+
+    return change
+
+
+def row_line(path: str, first: str) -> int:
+    """The line of a table's file on which the row with this first cell stands."""
+    return next(row.line for row in bundle().table(path) if next(iter(row.values())) == first)
+
+
+def leg_of(declaration: Declaration, agency: str) -> Leg:
+    return next(leg for leg in plan(rulebook(), declaration, TODAY) if leg.agency == agency)
+
+
+def table_of(agency: str) -> MessageTable:
+    return next(table for table in rulebook().agencies[agency].messages if table.direction == "out")
+
+
+def message(form: dict[str, Any], agency: str, **more: str) -> etree._Element:
+    """The agency's message of a form, namespaces dropped; a waiting message is rendered as if it need not wait."""
+    declaration = read(form)
+    root = etree.fromstring(render(rulebook(), leg_of(declaration, agency), declaration, filing(**more), TODAY))
+    for element in root.iter("*"):
+        element.tag = etree.QName(element).localname
+    return root
 
 
 def line_of(data: bytes | str, part: str) -> int:

@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable
 
 import pytest
-from core_forms import ROOT, bundle, edited, rulebook
+from core_forms import ROOT, bundle, edited, rulebook, set_cell
 
 from declarations.dictionary import ITEM_COLUMNS, TAIL_COLUMNS, load_form
 from declarations.errors import BadConfiguration
@@ -60,22 +60,6 @@ def test_groups_nest_as_designed() -> None:
 
 def test_the_item_list_on_paper_is_fresh() -> None:
     assert (ROOT / "docs/items-goods.md").read_text() == item_list(rulebook().forms["goods"])
-
-
-def set_cell(item: str, column: str, value: str) -> Callable[[str], str]:
-    """Change one cell of the row whose first cell is `item`."""
-
-    def change(text: str) -> str:
-        rows = list(csv.reader(io.StringIO(text)))
-        place = rows[0].index(column)
-        for row in rows:
-            if row[0] == item:
-                row[place] = value
-        out = io.StringIO()
-        csv.writer(out, lineterminator="\n").writerows(rows)
-        return out.getvalue()
-
-    return change
 
 
 @pytest.mark.parametrize(
