@@ -13,7 +13,7 @@ from declarations.bundle import Bundle, TableRow
 from declarations.codelists import CodeLists
 from declarations.conditions import Condition, parse
 from declarations.errors import BadConfiguration
-from declarations.responses import ResponseCode, load_responses
+from declarations.responses import Responses, load_responses
 from declarations.tables import MessageTable, TableFaults, load_message, message_versions
 
 
@@ -44,7 +44,7 @@ class Agency:
     routes: tuple[Route, ...]
     messages: tuple[MessageTable, ...]
     codes: AgencyCodes
-    responses: dict[tuple[str, str], ResponseCode]
+    responses: Responses
     answers: AnswerTables
 
     def table(self, message: str, version: str) -> MessageTable:

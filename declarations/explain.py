@@ -9,7 +9,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from declarations.form import Declaration
-from declarations.split import trace
+from declarations.split import numbered, pointer_of, trace
 from declarations.tables import MessageTable
 from declarations.trace import Refused, Written, describe
 
@@ -41,7 +41,8 @@ def explain_message(
     return [
         _as_dict(rulebook, table, each)
         for each in found
-        if (target is None or fits(target, each.target)) and (pointer is None or _pointer(each) == pointer)
+        if (target is None or fits(target, each.target))
+        and (pointer is None or pointer_of(rulebook.forms[table.form], each) == pointer)
     ]
 
 
@@ -57,7 +58,7 @@ def item_of(
     found = [each for each in trace(rulebook, table, declaration, filing, accepted_on) if each.item]
     for each in found:
         if fits(element, each.target):
-            return Origin(each.item, _pointer(each) or "", True)
+            return Origin(each.item, pointer_of(rulebook.forms[table.form], each) or "", True)
     asked = re.sub(r"\[\d+\]", "", element)
     items = [row.sources[0] for row in table.rows if re.sub(r"\[\]|\[\+\]", "", row.target) == asked and row.sources]
     item = items[0] if items and items[0] in rulebook.forms[table.form].items else None
@@ -74,16 +75,9 @@ def item_of(
 def fits(asked: str, target: str) -> bool:
     """Whether a path names a target; an index left out means the first."""
 
-    def full(path: str) -> list[str]:
-        return [part if "[" in part else f"{part}[1]" for part in path.strip("/").split("/")]
-
     if "[]" in asked:
         return re.sub(r"\[\d+\]", "", target) == asked.replace("[]", "").strip("/")
-    return full(asked) == full(target)
-
-
-def _pointer(found: Written | Refused) -> str | None:
-    return f"{found.row.pointer}/{found.item}" if found.item and found.row is not None else None
+    return numbered(asked) == numbered(target)
 
 
 def _as_dict(rulebook: Rulebook, table: MessageTable, found: Written | Refused) -> dict[str, Any]:
@@ -102,7 +96,7 @@ def _as_dict(rulebook: Rulebook, table: MessageTable, found: Written | Refused) 
         "item_name_zh": item.name_zh if item else None,
         "item_name_en": item.name_en if item else None,
         "source": found.operand if isinstance(found, Written) else None,
-        "pointer": _pointer(found),
+        "pointer": pointer_of(rulebook.forms[table.form], found),
         "typed": found.typed,
         "line": row.line,
         "how": row.how,

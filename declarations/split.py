@@ -11,6 +11,7 @@ from lxml import etree
 
 from declarations.compiler import MissingValue
 from declarations.conversions import Unmapped
+from declarations.dictionary import Form
 from declarations.errors import InvalidDeclaration
 from declarations.faults import LIMIT, Fault
 from declarations.form import Declaration
@@ -98,7 +99,7 @@ def refusals(
                     "F-MAP",
                     table,
                     found.item,
-                    found.row.pointer if found.row is not None else None,
+                    pointer_of(rulebook.forms[table.form], found),
                     found.target,
                     zh,
                     en,
@@ -118,7 +119,7 @@ def _schema_faults(
 ) -> list[Fault]:
     """What an agency's schema refused, brought back to the trader's items by the same table that made the message."""
     written = {
-        found.target: found
+        numbered(found.target): found
         for found in trace(rulebook, table, declaration, filing, accepted_on)
         if isinstance(found, Written)
     }
@@ -126,11 +127,21 @@ def _schema_faults(
     for path, words in schema_errors(schema):
         elements = cast("list[etree._Element]", root.xpath(path)) if path else []
         target = element_path(elements[0]) if elements else ""
-        source = written.get(target)
+        source = written.get(numbered(target))
         item = source.item if source else None
-        pointer = source.row.pointer if source and source.row is not None else None
+        pointer = pointer_of(rulebook.forms[table.form], source) if source else None
         faults.append(_fault(rulebook, "F-OUTPUT", table, item, pointer, target, words, words))
     return faults[:LIMIT]
+
+
+def pointer_of(form: Form, found: Written | Refused) -> str | None:
+    """JSON pointer of the trader's field behind a value; None for a value of the window."""
+    return form.pointer(found.row, found.item) if found.item and found.row is not None else None
+
+
+def numbered(path: str) -> str:
+    """A path with every index written out: 'DecLists/DecList/GQty' -> 'DecLists[1]/DecList[1]/GQty[1]'."""
+    return "/".join(part if part.endswith("]") else f"{part}[1]" for part in path.strip("/").split("/"))
 
 
 def element_path(element: etree._Element) -> str:
@@ -145,10 +156,17 @@ def element_path(element: etree._Element) -> str:
 
 
 def _fault(
-    rulebook: Rulebook, code: str, table: MessageTable, item: str | None, row: str | None, target: str, zh: str, en: str
+    rulebook: Rulebook,
+    code: str,
+    table: MessageTable,
+    item: str | None,
+    place: str | None,
+    target: str,
+    zh: str,
+    en: str,
 ) -> Fault:
     agency = rulebook.agencies[table.agency]
-    pointer = f"{row or ''}/{item}" if item else ""
+    pointer = place or ""
     form = rulebook.forms[table.form]
     named = {"agency": agency.name_zh, "target": target, "value": zh}
     zh_words = rulebook.words.fault(code, form, item, pointer, None, **named)

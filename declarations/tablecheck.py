@@ -171,12 +171,11 @@ class _MessageProof:
     def child(self, node: Node, declared: XsdElement, limits: Limits, frames: Frames) -> None:
         if node.loop is None and node.rows:
             self.leaf(node, frames, mandatory=limits[0] > 0, occurs=limits)
-            if node.children or not declared.type.has_simple_content():
-                text = (
-                    f"{node.name} 不能既有值又有下级元素",
-                    f"{node.name} holds elements and cannot have a value of its own",
-                )
-                self.note(_first_rows(next(iter(node.children.values()), node))[0], "target", *text)
+            record = not declared.type.has_simple_content()
+            if record or node.children:
+                wrong = node.rows[0] if record else _first_rows(next(iter(node.children.values())))[0]
+                text = f"{node.name} 不能既有值又有下级元素", f"{node.name} is either a value or a record"
+                self.note(wrong, "target", *text)
             return
         if not node.children:
             text = f"{node.name} 之下没有任何行", f"nothing feeds {node.name}"

@@ -41,11 +41,6 @@ class Written:
     typed: str | None
     code_row: TableRow | None
 
-    @property
-    def pointer(self) -> str | None:
-        """JSON pointer of the trader's field."""
-        return f"{self.row.pointer}/{self.item}" if self.item and self.row is not None else None
-
 
 @dataclass(frozen=True, slots=True)
 class Refused:

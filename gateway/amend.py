@@ -227,10 +227,12 @@ def _recall(connection: Connection, message_id: str) -> bool:
 
 def _stop(connection: Connection, row: AnyRow, at: datetime) -> bool:
     """Withdraws one message if no agency can have it."""
-    if row.state is not None or row.delivery not in ("waiting", "queued"):
+    if row.state is not None or row.delivery not in ("waiting", "queued", "parked"):
         return False
     if row.delivery == "queued" and not _recall(connection, row.id):
         return False
+    if row.delivery == "parked":
+        outbox.remove(connection, row.id)
     messages.set_delivery(connection, row.id, "withdrawn", at)
     return True
 

@@ -151,6 +151,9 @@ class Deliverer:
             assert error is not None
             if not outbox.hold(connection, row.message_id, token, error.message_en):
                 return False
+            kept = messages.get(connection, row.message_id)
+            if kept is not None and kept.delivery == "outcome_unknown":
+                return True  # an earlier try may have reached the agency: the doubt stays shown, an operator decides
             messages.set_delivery(connection, row.message_id, "parked", now, error.message_zh, error.message_en)
             entries.add(connection, [self._entry("parked", row, now, error)])
             settle(connection, self._window, row.declaration_id, now)

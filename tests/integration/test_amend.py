@@ -236,6 +236,16 @@ async def test_a_waiting_leg_is_withdrawn_beside_one_that_is_sent(tmp_path: Path
         assert agency(window, "customs").got == [], "a withdrawn leg does not come back with the clearance form"
 
 
+async def test_a_parked_message_can_be_withdrawn_and_its_reference_used_again(tmp_path: Path) -> None:
+    async with window_at(tmp_path) as window:
+        agency(window, "customs").troubles = [AgencyRefused("400 not a message", "400 不是报文")]
+        declaration_id = (await file(window)).body["id"]
+        await deliver(window)
+        reply = await amend.withdraw(window, CLIENT, declaration_id)
+        assert (reply.body["withdrawn"], reply.body["status"]) == (["customs"], "cancelled")
+        assert (await file(window)).status == 202
+
+
 async def test_a_parked_message_is_replaced_by_its_correction(tmp_path: Path) -> None:
     clock = TickingClock()
     async with window_at(tmp_path, clock) as window:

@@ -150,6 +150,21 @@ async def test_a_message_too_old_is_parked(tmp_path: Path) -> None:
         assert (await leg(window, declaration_id))["state"] == "parked"
 
 
+async def test_a_doubt_stays_a_doubt_when_its_time_is_over(tmp_path: Path) -> None:
+    """The first try may have reached the agency: parking it as never handed over would be a lie."""
+    async with window_at(tmp_path, delivery_backoff_seconds=600, delivery_max_age_seconds=1) as window:
+        agency(window, "customs").troubles = [OutcomeUnknown("reset"), AgencyUnavailable("closed")]
+        declaration_id = (await file(window)).body["id"]
+        await deliver(window)
+        await asyncio.sleep(1.1)
+        await make_due(window)
+        await deliver(window)
+        assert (await leg(window, declaration_id))["state"] == "outcome_unknown"
+        await make_due(window)
+        await deliver(window)
+        assert agency(window, "customs").got == [], "it is held for an operator"
+
+
 async def test_doubt_is_shown_while_a_deduplicating_agency_gets_the_same_again(tmp_path: Path) -> None:
     async with window_at(tmp_path, delivery_backoff_seconds=600) as window:
         agency(window, "customs").troubles = [OutcomeUnknown("reset")]

@@ -141,7 +141,7 @@ def changed_samples(draw: st.DrawFn) -> dict[str, Any]:
     return form
 
 
-@settings(max_examples=120, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(changed_samples(), st.sampled_from([filing(), FULL_FILING, {**filing(), "clearance_form_id": "1" * 18}]))
 def test_changed_samples_compile_to_what_explain_says(form: dict[str, Any], given_values: dict[str, str]) -> None:
     both_ways(form, given_values)

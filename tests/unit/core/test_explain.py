@@ -172,11 +172,10 @@ def test_every_element_of_a_message_leads_back_or_is_the_windows_own(name: str, 
         path = element_path(element)
         [found] = explain(form, agency, target=path)
         assert found["value"] == element.text
-        if found["item"] is not None and found["how"] not in ("sum", "join"):
+        if found["typed"] is not None and found["item"] is not None:
             value: Any = form
             for part in found["pointer"].split("/")[1:]:
-                if not isinstance(value, str):
-                    value = value[int(part)] if part.isdecimal() else value[part]
+                value = value[int(part)] if part.isdecimal() else value[part]
             assert str(value) == found["typed"], "the pointer is a pointer into the trader's own form"
             assert origin(form, agency, path) == Origin(found["item"], found["pointer"], True)
 

@@ -302,3 +302,11 @@ def test_what_the_agencys_schema_refuses_comes_back_to_the_traders_item() -> Non
     assert {(fault.code, fault.item, fault.pointer) for fault in caught.value.faults} == {
         ("F-OUTPUT", "transaction_quantity", "/goods_items/1/transaction_quantity")
     }
+
+
+def test_the_only_line_of_a_form_is_found_too() -> None:
+    form = sample(ELECTRONICS)
+    form["goods_items"] = [form["goods_items"][0] | {"transaction_quantity": "-5"}]
+    with pytest.raises(InvalidDeclaration) as caught:
+        message(form, "customs")
+    assert [fault.pointer for fault in caught.value.faults] == ["/goods_items/0/transaction_quantity"]
