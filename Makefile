@@ -16,7 +16,7 @@ demo: $(READY)
 	@$(BIN)/onewindow demo
 
 test: $(READY)
-	$(BIN)/pytest -q tests/unit tests/integration tests/acceptance
+	$(BIN)/pytest tests/unit tests/integration tests/acceptance
 
 check: $(READY)
 	$(BIN)/ruff check .
@@ -24,7 +24,7 @@ check: $(READY)
 	$(BIN)/mypy --strict declarations adapters gateway
 	$(BIN)/onewindow tables check --cases tests/data
 	$(BIN)/onewindow tables generate --check
-	$(BIN)/pytest -q tests/unit/test_imports.py
+	$(BIN)/pytest tests/unit/test_imports.py
 	rm -f .make/check.db
 	ONEWINDOW_DATABASE_URL=sqlite:///.make/check.db $(BIN)/alembic upgrade head
 	ONEWINDOW_DATABASE_URL=sqlite:///.make/check.db $(BIN)/alembic check
@@ -34,11 +34,11 @@ bench: $(READY)
 
 # The window killed at random, again and again; its journal compared with what the agencies saw.
 torture: $(READY)
-	$(BIN)/pytest -q tests/torture
+	$(BIN)/pytest tests/torture
 
 # Rewrite the golden cases from what the code does now; review the difference.
 golden: $(READY)
-	$(BIN)/pytest -q tests/acceptance/test_golden_cases.py --golden
+	$(BIN)/pytest tests/acceptance/test_golden_cases.py --golden
 
 generate: $(READY)
 	$(BIN)/onewindow tables generate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -22,6 +23,7 @@ from declarations.tables import MessageTable, TableFaults
 from declarations.words import FaultWords
 from declarations.xmlform import parse_xml
 
+PROFILES = "mappings/profiles.csv"
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 """Days are counted where the trade is: an acceptance at 17:00 UTC belongs to the next day."""
 
@@ -167,9 +169,18 @@ def _form_names(bundle: Bundle) -> list[str]:
 
 
 def _profiles(bundle: Bundle) -> dict[str, Profile]:
-    rows = bundle.table("mappings/profiles.csv")
+    rows = bundle.table(PROFILES)
     default = {row["setting"]: row["value"] for row in rows if row["profile"] == "default"}
     names = {row["profile"] for row in rows}
+    faults = [
+        table_fault(row.path, row.line, "value", "须为正整数", "must be a whole number of at least 1")
+        for row in rows
+        if row["setting"] == "line_limit" and re.fullmatch("[1-9][0-9]{0,3}", row["value"]) is None
+    ]
+    if "line_limit" not in default:
+        faults.append(table_fault(PROFILES, None, "setting", "default 缺少 line_limit", "default lacks line_limit"))
+    if faults:
+        raise BadConfiguration(f"{PROFILES}: {faults[0].message_en}", f"{PROFILES} 有误", faults=faults)
     return {
         name: Profile(name, default | {row["setting"]: row["value"] for row in rows if row["profile"] == name})
         for name in names

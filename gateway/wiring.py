@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import structlog
 from sqlalchemy import Connection, insert, select
@@ -61,7 +61,7 @@ class Window:
 
     def responses(self, agency: str) -> Responses:
         """What an agency's codes mean: always by the tables in force, so that a code understood today explains an old answer."""
-        return cast(Responses, self.rulebook.agencies[agency].responses)
+        return self.rulebook.agencies[agency].responses
 
     def rulebook_of(self, connection: Connection, digest: str) -> Rulebook:
         """The tables a declaration was accepted under; raises NotFound when they were never kept."""

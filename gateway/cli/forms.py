@@ -61,7 +61,9 @@ def split(
         console.print_json(written)
         return
     for row in written:
-        typer.echo(f"{row['agency']} {row['message']} {row['version']}: {row['file']} (符合报文规范 / valid by the schema)")
+        typer.echo(
+            f"{row['agency']} {row['message']} {row['version']}: {row['file']} (符合报文规范 / valid by the schema)"
+        )
         if row["waits_for"]:
             typer.echo(
                 f"  预览：等待 {row['waits_for']} 后才发送 / a preview: it is sent once {row['waits_for']} is there; "

@@ -118,6 +118,8 @@ async def _trial(place: Place, *, keep_serving: bool) -> None:
         await _unless_a_child_stops(supervisor, ready)
         for agency in place.agencies:
             await supervisor.start(agency, ["simulate", agency], place.log(agency))
+        # a filing that comes before an agency listens goes out all the same, but only after a pause
+        await _unless_a_child_stops(supervisor, asyncio.create_task(_agencies_listen(place)))
         _welcome(place)
         work = asyncio.create_task(_file_and_follow(place, None if keep_serving else DEMO_SECONDS))
         await _unless_a_child_stops(supervisor, work)
@@ -153,6 +155,16 @@ async def _ready(place: Place) -> None:
         f"the window was not ready within {START_SECONDS:.0f} s; its log is {place.log('window')}",
         f"服务未在 {START_SECONDS:.0f} 秒内就绪，日志见 {place.log('window')}",
     )
+
+
+async def _agencies_listen(place: Place) -> None:
+    for address in map(urlsplit, place.settings.agency_urls.values()):
+        for _ in range(int(START_SECONDS / 0.1)):
+            with suppress(OSError):
+                _, writer = await asyncio.open_connection(address.hostname, address.port)
+                writer.close()
+                break
+            await asyncio.sleep(0.1)
 
 
 def _welcome(place: Place) -> None:

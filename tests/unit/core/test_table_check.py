@@ -212,6 +212,28 @@ def test_a_missing_file_is_named(path: str) -> None:
     assert any(path in fault.pointer or path in fault.message_en for fault in faults), [f.pointer for f in faults]
 
 
+WORDS, PROFILES = "mappings/rules/form.csv", "mappings/profiles.csv"
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "place"),
+    [
+        (WORDS, "{item} may stand only once", "{itm} may stand only once", (f"{WORDS}#words_en", 11)),
+        (WORDS, "{item} may stand only once", "{item may stand only once", (f"{WORDS}#words_en", 11)),
+        (WORDS, "{item}只能出现一次", "", (f"{WORDS}#words_zh", 11)),
+        (WORDS, "F-REPEATED,", "F-TWICE,", (f"{WORDS}#rule", None)),
+        (PROFILES, "2015,line_limit,20", "2015,line_limit,twenty", (f"{PROFILES}#value", 3)),
+        (PROFILES, "default,line_limit,50", "default,line_limit,0", (f"{PROFILES}#value", 2)),
+        (PROFILES, "default,line_limit", "default,lines", (f"{PROFILES}#setting", None)),
+    ],
+)
+def test_broken_words_and_profiles_are_named(path: str, old: str, new: str, place: tuple[str, int | None]) -> None:
+    if place[1] is not None:
+        assert old in bundle().text(path).splitlines()[place[1] - 1]
+    faults = faults_of(edited(path, lambda text: text.replace(old, new, 1)))
+    assert place in [(fault.pointer, fault.line) for fault in faults]
+
+
 def test_a_missing_form_is_named_by_whoever_needs_it() -> None:
     faults = faults_of(Bundle({name: data for name, data in bundle().files.items() if name != GOODS}))
     assert {f"{META}#form", f"{ROUTING}#form"} <= {fault.pointer for fault in faults}
