@@ -24,7 +24,7 @@ check: $(READY)
 	$(BIN)/mypy --strict declarations adapters gateway
 	$(BIN)/onewindow tables check --cases tests/data
 	$(BIN)/onewindow tables generate --check
-	$(BIN)/pytest tests/unit/test_imports.py
+	$(BIN)/pytest tests/unit/test_import_rules.py
 	rm -f .make/check.db
 	ONEWINDOW_DATABASE_URL=sqlite:///.make/check.db $(BIN)/alembic upgrade head
 	ONEWINDOW_DATABASE_URL=sqlite:///.make/check.db $(BIN)/alembic check
