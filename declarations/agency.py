@@ -55,11 +55,13 @@ class Agency:
         raise KeyError(f"{self.name} {message} {version}")
 
     def table_on(self, message: str, day: date) -> MessageTable:
-        """The version of a message that is valid on the acceptance date."""
+        """The version of a message that is valid on the acceptance date; raises BadConfiguration when there is none."""
         for table in self.messages:
             if table.message == message and table.direction == "out" and table.valid_on(day):
                 return table
-        raise KeyError(f"{self.name} {message} on {day}")
+        raise BadConfiguration(
+            f"no version of {self.name} {message} is valid on {day}", f"{day} 没有有效的 {self.name} {message} 版本"
+        )
 
 
 def agency_names(bundle: Bundle) -> list[str]:

@@ -21,6 +21,7 @@ from lxml import etree
 from declarations.bundle import Bundle
 from declarations.codelists import CodeLists
 from declarations.conversions import split_part
+from declarations.dateforms import DateForms
 from declarations.errors import BadConfiguration, UnreadableResponse
 from declarations.faults import Fault
 from declarations.functions import FUNCTIONS
@@ -40,15 +41,6 @@ HOWS = ("copy", "const", "date", "split")
 _SHOWN = 5
 _XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
 _XS = "{http://www.w3.org/2001/XMLSchema}"
-_TOKENS = {
-    "yyyy": r"(?P<year>[0-9]{4})",
-    "MM": r"(?P<month>[0-9]{2})",
-    "dd": r"(?P<day>[0-9]{2})",
-    "HH": r"(?P<hour>[0-9]{2})",
-    "mm": r"(?P<minute>[0-9]{2})",
-    "ss": r"(?P<second>[0-9]{2})",
-}
-_FIELDS = frozenset({"year", "month", "day", "hour", "minute", "second"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,50 +75,6 @@ class Response:
             self.message, self.code, self.at or received_at, self.key, self.text, self.place, self.due,
             self.agency_reference, self.clearance_form_id, self.pointer,
         )  # fmt: skip
-
-
-class DateForms:
-    """Reads times such as `yyyyMMddHHmmss|yyyy-MM-ddTHH:mm:ss` (fraction `ff…`, offset `XXX`), local to an agency.
-
-    Stricter than strptime, which takes one digit for two and digits of any script, and so reads what was not written.
-    """
-
-    def __init__(self, arg: str, timezone: ZoneInfo) -> None:
-        """Raises ValueError for a format outside the grammar."""
-        self._forms = [_date_form(form.strip()) for form in arg.split("|")]
-        self._timezone = timezone
-
-    def read(self, text: str) -> datetime:
-        """The moment, aware, in the agency's zone; raises ValueError when no format fits or there is no such time."""
-        for form in self._forms:
-            found = form.fullmatch(text)
-            if found is None:
-                continue
-            given = found.groupdict()
-            fields = {name: int(digits) for name, digits in given.items() if name in _FIELDS and digits}
-            fields["microsecond"] = int((given.get("fraction") or "0").ljust(6, "0")[:6])
-            zone = datetime.strptime(given["offset"], "%z").tzinfo if given.get("offset") else self._timezone
-            return datetime(**fields, tzinfo=zone)
-        raise ValueError(text)
-
-
-def _date_form(form: str) -> re.Pattern[str]:
-    def part(found: re.Match[str]) -> str:
-        token = found[0]
-        if token in _TOKENS:
-            return _TOKENS[token]
-        if token == "XXX":
-            return r"(?P<offset>Z|[+-][0-9]{2}:[0-9]{2})"
-        if token[0] == "f":
-            return rf"(?P<fraction>[0-9]{{{len(token)}}})"
-        if token.isalpha() and token != "T":
-            raise ValueError(f"{token} in {form}")
-        return re.escape(token)
-
-    pattern = re.sub(r"yyyy|MM|dd|HH|mm|ss|f+|XXX|.", part, form)
-    if not all(_TOKENS[token] in pattern for token in ("yyyy", "MM", "dd")):
-        raise ValueError(f"{form} is not a date")
-    return re.compile(pattern)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,11 @@ from lxml import etree
 from declarations.agency import Agency, agency_names, load_agency
 from declarations.bundle import Bundle, table_fault
 from declarations.codelists import CodeLists
-from declarations.compiler import Program, TableContext
+from declarations.compiler import Program
 from declarations.dictionary import Form, load_form
 from declarations.errors import BadConfiguration
 from declarations.rules.engine import rule_set
+from declarations.tablecontext import TableContext
 from declarations.tables import MessageTable, TableFaults
 from declarations.words import FaultWords
 from declarations.xmlform import parse_xml

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, cast
 
 from lxml import etree
 
-from declarations.compiler import MissingValue
 from declarations.conversions import Unmapped
 from declarations.dictionary import Form
 from declarations.errors import InvalidDeclaration
@@ -17,6 +16,7 @@ from declarations.faults import LIMIT, Fault
 from declarations.form import Declaration
 from declarations.routing import Leg, plan
 from declarations.rules.clearance_form import clearance_form_type
+from declarations.tablecontext import MissingValue
 from declarations.tables import MessageTable
 from declarations.trace import Refused, Tracer, Written, describe
 from declarations.xmlform import parse_xml, schema_errors

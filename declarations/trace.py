@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from declarations.bundle import TableRow
-from declarations.compiler import MissingValue, TableContext, distinct, parse_each
 from declarations.conditions import Condition
 from declarations.conversions import Unmapped, cut, format_date, format_number, split_part, total
 from declarations.form import Declaration, Row
 from declarations.functions import FUNCTIONS
 from declarations.reach import Frames
+from declarations.tablecontext import MissingValue, TableContext, distinct, parse_each
 from declarations.tables import Each, MapRow, Node
 
 

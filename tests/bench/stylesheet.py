@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from xml.sax.saxutils import escape, quoteattr
 
-from declarations.compiler import TableContext, parse_each
 from declarations.conditions import Condition, Equals, InCodes, InValues, Joined, Not, Present
 from declarations.conversions import format_date
 from declarations.reach import Frames
+from declarations.tablecontext import TableContext, parse_each
 from declarations.tables import Each, MapRow, Node
 
 XSL = "http://www.w3.org/1999/XSL/Transform"

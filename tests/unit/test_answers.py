@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from declarations.answers import MAX_BYTES, AnswerTables, DateForms, Response
+from declarations.answers import MAX_BYTES, AnswerTables, Response
 from declarations.bundle import Bundle
+from declarations.dateforms import DateForms
 from declarations.errors import BadConfiguration, UnreadableResponse
 
 BUNDLE = Bundle.read(Path(__file__).parents[2])

@@ -33,9 +33,10 @@ from strategies_of_forms import AWKWARD, forms, values
 from declarations import compiler
 from declarations.bundle import Bundle
 from declarations.checking import read_form
-from declarations.compiler import Program, TableContext
+from declarations.compiler import Program
 from declarations.form import Declaration
 from declarations.split import trace
+from declarations.tablecontext import TableContext
 from declarations.tables import MessageTable, TableFaults, load_message
 from declarations.trace import Refused, Tracer, Written
 

@@ -296,3 +296,25 @@ def test_the_golden_cases_exercise_what_is_in_the_tree() -> None:
     assert len(untried) < len(nothing)
     assert (f"{CUSTOMS}#line", row_line(CUSTOMS, "CUS-0020")) in [(fault.pointer, fault.line) for fault in nothing]
     assert (f"{CUSTOMS}#line", row_line(CUSTOMS, "CUS-0020")) not in [(fault.pointer, fault.line) for fault in untried]
+
+
+def versions(earlier_ends: str, later_begins: str) -> Bundle:
+    """The tables with a second version of the customs message."""
+    files = bundle().files
+    folder = META.rpartition("/")[0]
+    meta = files[META].decode()
+    later = folder.replace("2015", "2018")
+    for name in ("map.csv", "meta.toml"):
+        files[f"{later}/{name}"] = files[f"{folder}/{name}"]
+    files[META] = meta.replace('valid_to = ""', f'valid_to = "{earlier_ends}"').encode()
+    files[f"{later}/meta.toml"] = (
+        meta.replace('version = "2015"', 'version = "2018"').replace("2015-01-01", later_begins).encode()
+    )
+    return Bundle(files)
+
+
+@pytest.mark.parametrize("ends", ["", "2018-07-01", "2018-09-01"])
+def test_versions_follow_each_other_without_gap_or_overlap(ends: str) -> None:
+    """Open-ended, ending too early, ending too late: on some day no version or two would be valid."""
+    assert [fault.pointer for fault in faults_of(versions(ends, "2018-08-01"))] == [f"{META}#valid_to"]
+    assert faults_of(versions("2018-08-01", "2018-08-01")) == []
