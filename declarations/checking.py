@@ -87,7 +87,7 @@ def _read(rules: FormRules, data: bytes, media_type: str) -> tuple[Declaration, 
         xml = data
         root = parse_form(data, rules.words)
         lines = XmlLines(rules.form, root)
-    plain = b"&" not in xml and b"<![CDATA[" not in xml
+    plain = b"&" not in xml and (b"!" not in xml or b"<![CDATA[" not in xml)
     if not rules.schema.validate(root):
         if sum(1 for _ in root.iter()) > MAX_ELEMENTS:
             raise unreadable(rules.words, "F-TOO-LARGE", None, str(MAX_ELEMENTS))

@@ -1,7 +1,7 @@
 """Mapping tables compiled into Python that writes a message as text in one pass (ADR 0002).
 
 A *shape* is the tuple of items a row gives. For each shape of the header and of each loop's rows one function is generated:
-what the shape lacks is folded away, so the function is little more than one `%` format over the row's values. Shapes come
+what the shape lacks is folded away, so the function is little more than one f-string over the row's values. Shapes come
 from what clients send, so their number is capped. Nothing of a client's text ever reaches the generated source: names come
 from the tables, are checked against a pattern, and every literal goes through `repr`.
 """
@@ -14,7 +14,7 @@ from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from declarations.conditions import split_values
-from declarations.conversions import cut, format_date, format_number, split_part, total
+from declarations.conversions import format_date, format_number, split_part, total
 from declarations.form import Declaration, Row
 from declarations.functions import FUNCTIONS
 from declarations.reach import Frames
@@ -22,7 +22,8 @@ from declarations.shapewriter import ShapeWriter
 from declarations.tablecontext import MissingValue, TableContext, distinct
 from declarations.tables import Node
 
-MAX_SHAPES = 500
+MAX_SHAPES = 200
+"""Of each loop; the oldest goes when a new one comes."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
 
@@ -34,8 +35,8 @@ class Program:
         self.plain = plain
         self.names: dict[str, Any] = {
             "esc": escape, "attr": _attribute, "missing": _missing, "split_values": split_values, "FUNCTIONS": FUNCTIONS,
-            "cut": cut, "format_date": format_date, "format_number": format_number, "split_part": split_part, "total": total,
-            "only": only, "distinct": distinct,
+            "format_date": format_date, "format_number": format_number, "split_part": split_part, "total": total,
+            "distinct": distinct,
         }  # fmt: skip
         self._root = Shapes(self, context.table.tree, Frames(context.form, context.filing))
         table = context.table
@@ -63,7 +64,6 @@ class Shapes:
         self.node = node
         self.frames = frames
         self.functions: dict[tuple[str, ...], Callable[..., str]] = {}
-        self.loops: dict[str, str] = {}
 
     def inside(self, node: Node, frames: Frames) -> Shapes:
         """The shapes of a loop inside this one."""
@@ -75,8 +75,8 @@ class Shapes:
 
     def compile(self, key: tuple[str, ...]) -> Callable[..., str]:
         if len(self.functions) >= MAX_SHAPES:
-            self.functions.clear()
-        source = ShapeWriter(self, frozenset(key)).source()
+            del self.functions[next(iter(self.functions))]
+        source = ShapeWriter(self, key).source()
         scope: dict[str, Any] = {}
         exec(compile(source, f"<{self.program.context.table.path}>", "exec"), self.program.names, scope)  # noqa: S102
         function: Callable[..., str] = scope["shape"]
@@ -106,8 +106,3 @@ def _missing(line: str) -> str:
 def _attribute(text: object) -> str:
     """A value, escaped already, as it stands between an attribute's quotes."""
     return str(text or "").replace('"', "&quot;")
-
-
-def only(rows: Iterable[Row], test: Callable[..., bool], filing: Mapping[str, str], *outer: Any) -> list[Row]:
-    """The rows for which a loop's `where` holds."""
-    return [row for row in rows if test(filing, *outer, row, ())]

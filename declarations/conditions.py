@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Protocol
 
 from declarations.codelists import CodeLists
@@ -50,7 +51,7 @@ class Present:
 
     def python(self, operand: Expression, code_set: Expression) -> str:
         expression = operand(self.name)
-        if expression == "None" or expression.endswith("]"):  # a subscript is a value known to be there
+        if expression.isidentifier():  # None, or a local name: a value known to be there
             return str(expression != "None")
         return f"({expression} is not None)"
 
@@ -170,9 +171,10 @@ class Joined:
             yield from part.code_lists()
 
 
-def split_values(text: str) -> list[str]:
-    """The values of a `list` item: '1, 3' -> ['1', '3']."""
-    return [value.strip() for value in text.split(",") if value.strip()]
+@lru_cache(1024)
+def split_values(text: str) -> tuple[str, ...]:
+    """The values of a `list` item: '1, 3' -> ('1', '3')."""
+    return tuple(value.strip() for value in text.split(",") if value.strip())
 
 
 _TOKEN = re.compile(r"\s*(?:(?P<text>'[^']*')|(?P<sign>[()=])|(?P<word>[A-Za-z_@][\w./@]*))")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 ROUNDING = {"half-up": ROUND_HALF_UP, "half-even": ROUND_HALF_EVEN, "down": ROUND_DOWN}
@@ -41,6 +42,7 @@ def strftime_pattern(pattern: str) -> str:
     return re.sub("yyyy|MM|dd|HH|mm|ss", lambda found: _FORMAT[found[0]], pattern)
 
 
+@lru_cache(1024)
 def format_date(value: str, pattern: str, timezone: str) -> str:
     """A form's date (yyyyMMdd) or a window's timestamp (ISO 8601, UTC) in an agency's format and local time."""
     moment = datetime.fromisoformat(value)
@@ -59,11 +61,17 @@ def format_number(value: str, arg: str) -> str:
     return format(number.quantize(Decimal(1).scaleb(-int(decimals)), ROUNDING[rounding or "half-up"]), "f")
 
 
+def cut_length(arg: str) -> int:
+    """`arg` 'max 25' -> 25."""
+    return int(arg.removeprefix("max").strip())
+
+
 def cut(value: str, arg: str) -> str:
     """`arg` 'max 25': the first 25 characters."""
-    return value[: int(arg.removeprefix("max").strip())]
+    return value[: cut_length(arg)]
 
 
+@lru_cache(1024)
 def split_part(value: str, arg: str) -> str | None:
     """`arg` '*_ 2': the second part of a value split at any of the signs; None past the end."""
     signs, number = arg.rsplit(" ", 1)

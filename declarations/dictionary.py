@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from declarations.bundle import Bundle, TableRow, table_fault
@@ -77,7 +78,7 @@ class Group:
     name_en: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Form:
     """A merged form: items and groups in dictionary order."""
 
@@ -96,7 +97,15 @@ class Form:
 
     def children(self, group: str) -> list[Group]:
         """The groups inside a group ("" = the header), in order."""
-        return [child for child in self.groups.values() if child.parent == group]
+        return list(self.nested[group].values())
+
+    @cached_property
+    def nested(self) -> dict[str, dict[str, Group]]:
+        """group ("" = the header) -> the groups inside it by name; kept, because readers ask for every row."""
+        return {
+            parent: {child.group: child for child in self.groups.values() if child.parent == parent}
+            for parent in ("", *self.groups)
+        }
 
     def bare_item(self, group: str) -> Item | None:
         """The item a bare value in this group's JSON list stands for: the only base item of the group."""

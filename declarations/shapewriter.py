@@ -1,4 +1,4 @@
-"""Writes the Python of one shape's function: what the shape lacks is folded away, the rest becomes one `%` format.
+"""Writes the Python of one shape's function: what the shape lacks is folded away, the rest becomes one f-string.
 
 Nothing of a client's text reaches the source: names come from the tables, are checked against a pattern, and every literal
 goes through `repr`.
@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
+from declarations.conversions import cut_length
+from declarations.reach import Value
 from declarations.tablecontext import parse_each
 from declarations.tables import Each, MapRow, Node
 
@@ -23,45 +25,58 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
 @dataclass(slots=True)
 class Content:
-    """Text under construction: literal pieces and Python expressions. `certain`: it can never come out empty."""
+    """Text under construction: literal text and Python expressions in turn. `certain`: it can never come out empty."""
 
-    template: str = ""
-    expressions: list[str] = field(default_factory=list)
+    pieces: list[tuple[bool, str]] = field(default_factory=list)
+    """(is an expression, text or code)"""
     certain: bool = False
 
     def literal(self, text: str) -> None:
-        self.template += text.replace("%", "%%")
+        self.pieces.append((False, text))
 
     def expression(self, code: str) -> None:
-        self.template += "%s"
-        self.expressions.append(code)
+        self.pieces.append((True, code))
 
     def add(self, other: Content) -> None:
-        self.template += other.template
-        self.expressions += other.expressions
+        self.pieces += other.pieces
         self.certain = self.certain or other.certain
 
     def python(self) -> str:
-        if not self.expressions:
-            return repr(self.template.replace("%%", "%"))
-        if self.template == "%s":
-            return self.expressions[0]
-        return f"{self.template!r} % ({', '.join(self.expressions)},)"
+        """One expression for the whole text."""
+        codes = [text for is_code, text in self.pieces if is_code]
+        if len(codes) == len(self.pieces) == 1:
+            return codes[0]
+        template = "".join("%s" if is_code else text.replace("%", "%%") for is_code, text in self.pieces)
+        return f"{template!r} % ({', '.join(codes)},)" if codes else repr("".join(text for _, text in self.pieces))
+
+    def body(self) -> str:
+        """The body of a function that returns the text: one f-string over local names, the quickest Python has."""
+        lines, template = [], ""
+        for number, (is_code, text) in enumerate(self.pieces):
+            if not is_code:
+                template += text.replace("{", "{{").replace("}", "}}")
+            elif text.isidentifier():
+                template += f"{{{text}}}"
+            else:
+                lines.append(f"    e{number} = {text}\n")
+                template += f"{{e{number}}}"
+        return f"{''.join(lines)}    return f{template!r}\n"
 
 
 class ShapeWriter:
     """Writes the source of one shape's function."""
 
-    def __init__(self, shapes: Shapes, present: frozenset[str]) -> None:
+    def __init__(self, shapes: Shapes, shape: tuple[str, ...]) -> None:
         self.shapes = shapes
         self.program = shapes.program
         self.frames = shapes.frames
-        self.present = present
+        self.shape = shape
         self.variables = 0
 
     def source(self) -> str:
         content = self.element(self.shapes.node, root=self.frames.depth == 0)
-        return f"def shape(n, f, {self.arguments()}):\n    return {content.python()}\n"
+        values = f"    {', '.join(map(_local, self.shape))}, = {_frame(self.frames.depth)}.values()\n"
+        return f"def shape(n, f, {self.arguments()}):\n{values if self.shape else ''}{content.body()}"
 
     def arguments(self) -> str:
         return ", ".join(["h", *(f"r{d}, m{d}" for d in range(1, self.frames.depth + 1))])
@@ -102,10 +117,10 @@ class ShapeWriter:
         if inner.certain:
             return self.wrapped(node, attributes, inner, f"<{node.name}")
         found = Content()
-        if inner.template:
+        if inner.pieces:
             # a plain wrapper appears when one of its children does
             variable = self.variable()
-            held = Content(expressions=[variable], template="%s")
+            held = Content([(True, variable)])
             written = self.wrapped(node, attributes, held, f"<{node.name}").python()
             found.expression(f"({written} if ({variable} := {inner.python()}) else '')")
         return found
@@ -124,28 +139,23 @@ class ShapeWriter:
         assert row.each is not None
         inner = self.frames.inside(row.each)
         name = self.program.constant("loop", row.line, lambda: self.shapes.inside(node, inner))
-        rows = self.rows(row.each, f"where_{row.line}")
         method = "run_grouped" if row.each.by else "run"
+        rows = self.variable()
         found = Content()
-        found.expression(f"{name}.{method}({rows}, f, {self.arguments()})")
+        run = f"{name}.{method}({rows}, f, {self.arguments()})"
+        found.expression(f"({run} if ({rows} := {self.rows(row.each)}) else '')")
         return found
 
-    def rows(self, each: Each, name: str) -> str:
-        """The expression of a loop's rows; `where` becomes a function made once."""
+    def rows(self, each: Each) -> str:
+        """The expression of a loop's rows."""
         place = self.frames.rows(each.group)
         rows = f"m{place.depth}" if place.members else f"{_frame(place.depth)}.children.get({each.group!r}, ())"
         if each.where is not None:
             inside = self.frames.inside(Each(each.group, None, ""))
-            writer = ShapeWriter(self.shapes.inside(self.shapes.node, inside), frozenset())
-            test = each.where.python(writer.operand_anywhere, self.code_set)
-            function = self.program.constant(
-                "w", name, lambda: self.evaluate(f"lambda f, {writer.arguments()}: {test}")
-            )
-            rows = f"only({rows}, {function}, f, {self.arguments()})"
+            test = each.where.python(lambda name: _anywhere(inside.value(name)), self.code_set)
+            row = _frame(inside.depth)
+            rows = f"[{row} for {row} in {rows} if {test}]"
         return f"distinct({rows}, {each.by!r})" if each.by else rows
-
-    def evaluate(self, source: str) -> Any:
-        return eval(compile(source, f"<{self.program.context.table.path}>", "eval"), self.program.names)  # noqa: S307
 
     # --- values
 
@@ -163,8 +173,8 @@ class ShapeWriter:
             found.literal(closing)
         else:
             variable = self.variable()
-            written = (opening + "%s" + closing).replace("%s", "\0").replace("%", "%%").replace("\0", "%s")
-            found.expression(f"({written!r} % {variable} if ({variable} := {value}) else '')")
+            written = Content([(False, opening), (True, variable), (False, closing)]).python()
+            found.expression(f"({written} if ({variable} := {value}) else '')")
         return found
 
     def value(self, rows: list[MapRow]) -> tuple[str, bool]:
@@ -204,7 +214,7 @@ class ShapeWriter:
         parts = [part for source in row.sources if (part := self.operand(source)) != "None"]
         if not parts:
             return "None", False
-        certain = [number for number, part in enumerate(parts) if part.endswith("]")]
+        certain = [number for number, part in enumerate(parts) if part.isidentifier()]
         parts = parts[: certain[0] + 1] if certain else parts
         source = parts[0] if len(parts) == 1 else f"({' or '.join(parts)})"
         from_window = any(name.startswith("filing.") for name in row.sources)
@@ -234,7 +244,7 @@ class ShapeWriter:
         elif row.how == "number":
             return f"format_number({value}, {row.arg!r})", True
         elif row.how == "text":
-            expression, sure = f"cut({value}, {row.arg!r})", True
+            expression, sure = f"{value}[:{cut_length(row.arg)}]", True
         elif row.how == "split":
             expression, sure = f"split_part({value}, {row.arg!r})", False
         elif row.how.startswith("fn:"):
@@ -248,9 +258,9 @@ class ShapeWriter:
     def aggregate(self, row: MapRow) -> tuple[str, bool]:
         where, _, option = row.arg.partition(";")
         each = parse_each(where)
-        rows = self.rows(each, f"{row.line}_{row.how}")
+        rows = self.rows(each)
         if row.how == "count":
-            return f"len({rows if each.where or each.by else f'list({rows})'})", True
+            return f"len({rows})", True
         values = f"[each.get({row.sources[0]!r}) for each in {rows}]"
         if row.how == "sum":
             return f"total({values}, {option.strip()!r})", False
@@ -271,15 +281,11 @@ class ShapeWriter:
         return row.when.python(self.operand, self.code_set) if row is not None and row.when is not None else "True"
 
     def operand(self, name: str) -> str:
-        """The expression of an operand's text or None; a subscript where the shape says that it is there."""
+        """The expression of an operand's text or None; a local name where the shape says that it is there."""
         value = self.frames.value(name)
         if value.depth == self.frames.depth:
-            return f"{_frame(value.depth)}[{value.name!r}]" if value.name in self.present else "None"
-        return self.operand_anywhere(name)
-
-    def operand_anywhere(self, name: str) -> str:
-        value = self.frames.value(name)
-        return f"{'f' if value.depth is None else _frame(value.depth)}.get({value.name!r})"
+            return _local(value.name) if value.name in self.shape else "None"
+        return _anywhere(value)
 
     def code_set(self, name: str) -> str:
         return self.program.constant("set", name, lambda: self.program.context.code_set(name))
@@ -287,6 +293,14 @@ class ShapeWriter:
     def variable(self) -> str:
         self.variables += 1
         return f"v{self.variables}"
+
+
+def _local(item: str) -> str:
+    return f"x_{item}"
+
+
+def _anywhere(value: Value) -> str:
+    return f"{'f' if value.depth is None else _frame(value.depth)}.get({value.name!r})"
 
 
 def _frame(depth: int | None) -> str:

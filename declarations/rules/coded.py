@@ -15,6 +15,8 @@ from declarations.dictionary import Form, Item
 from declarations.form import Row
 from declarations.rules.rule import Finding, Snapshot
 
+MAX_CLEAN = 4096
+"""Values come from clients, so what is remembered of them is capped."""
 ISO_COLUMNS = ("alpha2", "alpha3", "iso_numeric")
 """Attributes under which a list keeps the international code of the same thing."""
 
@@ -38,6 +40,7 @@ class CodedItems:
         self._taken: dict[tuple[str, frozenset[str]], Mapping[str | None, Code | None]] = {}
         self.accepted: dict[str, Mapping[str | None, Code | None]] = {}
         """item -> values that may be filed without a word; None, for not given, is one of them."""
+        self._clean: set[tuple[str, str]] = set()
         for item in form.items.values():
             if item.code_list and (not item.obligations or agencies & item.obligations.keys()):
                 self.accepted[item.item_id] = self._accepted(item)
@@ -62,6 +65,17 @@ class CodedItems:
     def split(self, item: str, value: str) -> list[str]:
         """The codes in a value: several where the item is a list."""
         return [each.strip() for each in value.split(",")] if self._form.items[item].occurs == "list" else [value]
+
+    def faults(self, item: str, value: str, row: Row) -> list[Finding]:
+        """What is wrong with a value, code by code. A value found clean is remembered: the same ones come all day."""
+        if (item, value) in self._clean:
+            return []
+        found = [finding for code in self.split(item, value) if (finding := self.fault(item, code, row)) is not None]
+        if not found:
+            if len(self._clean) >= MAX_CLEAN:
+                self._clean.clear()
+            self._clean.add((item, value))
+        return found
 
     def fault(self, item: str, value: str, row: Row | None = None) -> Finding | None:
         """What is wrong with one code, or None. The words are the variants of R-MAP-01."""

@@ -15,5 +15,4 @@ def code_can_be_sent(item: str, value: str, row: Row, context: RuleContext) -> l
 
     Unknown but well-formed in a partial list whose codes every receiver takes as they are: a warning.
     """
-    found = (context.coded.fault(item, code, row) for code in context.coded.split(item, value))
-    return [finding for finding in found if finding is not None]
+    return context.coded.faults(item, value, row)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from functools import lru_cache
 
 from declarations.rules.rule import CONTEXT, Finding, RuleContext, optional, rule
 from declarations.rules.semantics import EXPORT, IMPORT
 from declarations.rules.values import day
 
 
-def production_dates(text: str) -> list[date] | None:
+@lru_cache(1024)
+def production_dates(text: str) -> tuple[date, ...] | None:
     """The dates of a production_date item (yyyyMMdd, several separated by semicolons); None when one is no date."""
     try:
-        return [day(part.strip()) for part in text.split(";")]
+        return tuple(day(part.strip()) for part in text.split(";"))
     except ValueError:
         return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from declarations.codelists import Code
 from declarations.form import Row
@@ -51,16 +51,21 @@ def lines_name_their_manual_item(manual: str, item_number: int | None) -> Findin
     return None if item_number is not None else Finding("manual_item_number", words="item", manual=manual)
 
 
-def _conditions(lines: Iterable[Row], direction: str, context: RuleContext) -> Iterator[tuple[Row, Code]]:
+def _conditions(lines: Iterable[Row], direction: str, context: RuleContext) -> list[tuple[Row, Code]]:
     """(line, supervision condition) of every condition of the direction, over lines whose commodity is known."""
     commodities, conditions = context.codes["CL_HS"], context.codes["CL_SUPERVISION_CONDITION"]
+    of_commodity: dict[str, list[Code]] = {}  # lines of one form share few commodities
+    found = []
     for line in lines:
-        commodity = commodities.get(line.get("commodity_classification_id", ""))
-        if commodity is not None and commodity.attributes["conditions"]:
-            for code in commodity.attributes["conditions"]:
-                condition = conditions.get(code)
-                if condition is not None and applies(condition, direction):
-                    yield line, condition
+        number = line.get("commodity_classification_id", "")
+        mine = of_commodity.get(number)
+        if mine is None:
+            commodity = commodities.get(number)
+            letters = commodity.attributes["conditions"] if commodity is not None else ""
+            mine = [each for letter in letters if (each := conditions.get(letter)) and applies(each, direction)]
+            of_commodity[number] = mine
+        found += [(line, condition) for condition in mine]
+    return found
 
 
 def _numbers(lines: Iterable[Row]) -> str:

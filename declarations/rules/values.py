@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import NoReturn
 
 from declarations.dictionary import Item
@@ -18,6 +19,7 @@ def refuse(text: str) -> NoReturn:
     raise ValueError(f"not a value: {text!r}")
 
 
+@lru_cache(1024)
 def day(text: str) -> date:
     """yyyyMMdd as a date; raises ValueError when no calendar has it."""
     if len(text) != 8 or not _DIGITS.fullmatch(text):

@@ -104,7 +104,7 @@ def test_operands_and_lists_are_told() -> None:
 
 
 def test_values_of_a_list_are_split_at_commas() -> None:
-    assert split_values(" 1, 3,,4 ") == ["1", "3", "4"]
+    assert split_values(" 1, 3,,4 ") == ("1", "3", "4")
 
 
 NAMES = ["x", "y", "z"]
@@ -132,12 +132,13 @@ def compiled(condition: Condition, values: dict[str, str], known: set[str], miss
 
     def operand(name: str) -> str:
         if name in known:
-            return f"v[{name!r}]"
+            return f"local_{name}"
         return "None" if name in missing else f"v.get({name!r})"
 
     source = condition.python(operand, lambda name: f"lists[{name!r}]")
     lists = {name: frozenset(CODES.lists[name].current(DAY)) for name in condition.code_lists()}
-    return source, bool(eval(source, {"v": values, "lists": lists, "split_values": split_values}))
+    local = {f"local_{name}": values[name] for name in known}
+    return source, bool(eval(source, {"v": values, "lists": lists, "split_values": split_values, **local}))
 
 
 @settings(max_examples=400, deadline=None, derandomize=True)
