@@ -29,10 +29,12 @@ check: $(READY)
 	ONEWINDOW_DATABASE_URL=sqlite:///.make/check.db $(BIN)/alembic upgrade head
 	ONEWINDOW_DATABASE_URL=sqlite:///.make/check.db $(BIN)/alembic check
 
+# SaxonC (114 MB) is only a peer to measure against, so it is installed here and not with the rest.
 bench: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-bench.lock
 	$(BIN)/python -m tests.bench
 
-# The window killed at random, again and again; its journal compared with what the agencies saw.
+# Longer runs than `make test` has time for: a hundred thousand random histories of answers.
 torture: $(READY)
 	$(BIN)/pytest tests/torture
 
