@@ -16,17 +16,15 @@ SCOPES: dict[str, frozenset[str]] = {
 class Row(dict[str, str]):
     """One row of a group, or the header: item_id -> value as typed. An item that was not given is absent, never ''."""
 
-    __slots__ = ("children", "line", "pointer")
+    __slots__ = ("children", "pointer")
 
     children: dict[str, list[Row]]
-    line: int | None
     pointer: str
 
-    def __init__(self, values: object = (), pointer: str = "", line: int | None = None) -> None:
+    def __init__(self, values: object = (), pointer: str = "") -> None:
         super().__init__(values)  # type: ignore[call-overload]
         self.children = {}
         self.pointer = pointer
-        self.line = line
 
     def __bool__(self) -> bool:
         """A row that gives nothing is still a row: `row or other` must not pass it over."""

@@ -181,7 +181,7 @@ class RuleSet:
                     code = "F-DATE" if item.type == "date" else "F-PATTERN"
                     pointer = f"{row.pointer}/{item_id}"
                     fault = self._fault_words.fault(
-                        code, self.form, item_id, pointer, row.line, value=value, expected=item.format
+                        code, self.form, item_id, pointer, None, value=value, expected=item.format
                     )
                     faults.append(fault)
         return faults
@@ -224,7 +224,7 @@ class RuleSet:
             main.rule_id,
             item or None,
             pointer,
-            row.line,
+            None,  # checking.py knows the trader's file and fills the line in
             words.zh.format_map({name: _text(text, 0) for name, text in fill.items()}),
             words.en.format_map({name: _text(text, 1) for name, text in fill.items()}),
             main.agency,
