@@ -16,6 +16,9 @@ from declarations.errors import BadConfiguration
 from declarations.responses import Responses, load_responses
 from declarations.tables import MessageTable, TableFaults, load_message, message_versions
 
+TEXTS = ("name_zh", "name_en", "channel", "timezone", "reference_kind")
+"""What every agency.toml says."""
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -40,6 +43,8 @@ class Agency:
     name_en: str
     channel: str
     timezone: str
+    reference_kind: str
+    """Under which kind its own number of a declaration is searched for."""
     settings: dict[str, Any]
     routes: tuple[Route, ...]
     messages: tuple[MessageTable, ...]
@@ -74,7 +79,7 @@ def load_agency(bundle: Bundle, name: str, lists: CodeLists, faults: TableFaults
     path = f"mappings/{name}/agency.toml"
     try:
         settings = tomllib.loads(bundle.text(path))
-        texts = {key: str(settings[key]) for key in ("name_zh", "name_en", "channel", "timezone")}
+        texts = {key: str(settings[key]) for key in TEXTS}
     except (tomllib.TOMLDecodeError, KeyError) as error:
         faults.note_file(path, str(error).strip("'"), f"agency.toml 无法使用：{error}", f"cannot be used: {error}")
         return None

@@ -10,7 +10,7 @@ from lxml import etree
 
 from declarations.errors import UnreadableDocument
 from declarations.faults import LIMIT, Fault, has_errors
-from declarations.form import SCOPES, Declaration
+from declarations.form import Declaration
 from declarations.jsonform import JsonLines, json_to_xml, parse_json
 from declarations.rules import engine
 from declarations.structure import StructurePass
@@ -50,7 +50,8 @@ def check(rulebook: Rulebook, data: bytes, media_type: str, context: Context, fo
         declaration, faults, lines = _read(rules, data, media_type)
     except UnreadableDocument as error:
         return Checked(None, error.faults, readable=False)
-    if declaration.scope in SCOPES:
+    known_scope = declaration.scope in rules.form.scopes
+    if known_scope:
         faults = faults + _impossible_dates(rules, declaration)
         # what is of the wrong type was typed all the same: no rule says that it is missing
         unread = {fault.pointer for fault in faults if fault.code == "F-TYPE" and fault.pointer}
@@ -62,7 +63,7 @@ def check(rulebook: Rulebook, data: bytes, media_type: str, context: Context, fo
         ]
     if faults:
         faults = _placed(rules, faults, lines)
-    return Checked(declaration if declaration.scope in SCOPES else None, faults)
+    return Checked(declaration if known_scope else None, faults)
 
 
 def read_form(rulebook: Rulebook, data: bytes, media_type: str, form: str = "goods") -> Declaration:

@@ -86,6 +86,8 @@ class Form:
     items: dict[str, Item]
     groups: dict[str, Group]
     agencies: tuple[str, ...]
+    scopes: dict[str, frozenset[str]]
+    """filing_scope -> the agencies such a filing is for."""
 
     @property
     def root(self) -> str:
@@ -141,11 +143,19 @@ def load_form(bundle: Bundle, name: str) -> Form:
         obligations = {agency: row[agency] for agency in agencies if row[agency]}
         fields = {column: row[column] for column in (*ITEM_COLUMNS, *TAIL_COLUMNS)}
         items[row["item_id"]] = Item(obligations=obligations, **fields)
+    scopes: dict[str, frozenset[str]] = {}
+    for row in bundle.table(f"mappings/forms/{name}.scopes.csv"):
+        scopes[row["scope"]] = frozenset(row["agencies"].split())
+        if not NAME.fullmatch(row["scope"]):
+            faults.append(table_fault(row.path, row.line, "scope", "范围名不合规", "scope name malformed"))
+        if not scopes[row["scope"]] or not scopes[row["scope"]] <= set(agencies):
+            text = "须列出字典中的机构", f"must name agencies of the dictionary: {', '.join(agencies)}"
+            faults.append(table_fault(row.path, row.line, "agencies", *text))
     if faults:
         raise BadConfiguration(
             f"the dictionary of form {name} has faults", f"表单 {name} 的数据字典有误", faults=faults
         )
-    return Form(name, items, groups, agencies)
+    return Form(name, items, groups, agencies, scopes)
 
 
 def _group_faults(row: TableRow, groups: dict[str, Group]) -> list[Fault]:

@@ -5,13 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-SCOPES: dict[str, frozenset[str]] = {
-    "customs_and_inspection": frozenset({"customs", "inspection"}),
-    "customs_only": frozenset({"customs"}),
-    "inspection_only": frozenset({"inspection"}),
-}
-"""filing_scope -> the agencies the filing is for (design.md section 1)."""
-
 
 class Row(dict[str, str]):
     """One row of a group, or the header: item_id -> value as typed. An item that was not given is absent, never ''."""
@@ -42,10 +35,6 @@ class Declaration:
     """True when no value needs escaping in XML: the document held no entity and no CDATA section."""
     faulty: set[tuple[str, str]] = field(default_factory=set)
     """(row pointer, item_id) of values that failed the schema; rules leave them alone."""
-
-    @property
-    def agencies(self) -> frozenset[str]:
-        return SCOPES[self.scope]
 
     def rows(self, group: str) -> list[Row]:
         """All rows of a group in form order, those of nested groups too."""

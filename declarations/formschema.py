@@ -6,7 +6,6 @@ from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from declarations.dictionary import Form, Group, Item
-from declarations.form import SCOPES
 
 TEXT = r"[^\p{Cc}]+"
 """Any characters but control characters, tabs and line ends."""
@@ -56,7 +55,7 @@ def form_xsd(form: Form) -> bytes:
             f'  <xs:simpleType name="{_type_name(item)}"><xs:restriction base="xs:string">'
             f"{least}{length}<xs:pattern value={_trimmed(item)}/></xs:restriction></xs:simpleType>"
         )
-    scopes = "".join(f'<xs:enumeration value="{scope}"/>' for scope in SCOPES)
+    scopes = "".join(f'<xs:enumeration value="{scope}"/>' for scope in form.scopes)
     body = "\n".join(_content(form, "", "      "))
     text = f"""<?xml version="1.0" encoding="UTF-8"?>
 <!-- Generated from mappings/forms/{form.name}.csv by `onewindow tables generate`: change the table, not this file. -->
@@ -95,7 +94,7 @@ def _group(form: Form, group: Group, indent: str) -> list[str]:
 
 def form_json_schema(form: Form) -> dict[str, Any]:
     """The JSON Schema (2020-12) of a merged form. An empty string stands for absence, so patterns allow it."""
-    properties = {"filing_scope": {"enum": list(SCOPES), "description": "报关报检范围 / filing scope"}}
+    properties = {"filing_scope": {"enum": list(form.scopes), "description": "报关报检范围 / filing scope"}}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:onewindow:form:{form.name}",

@@ -37,6 +37,7 @@ class Leg:
 
 def plan(rulebook: Rulebook, declaration: Declaration, on: date) -> list[Leg]:
     """The legs of a declaration by routing.csv, messages in the version valid on the acceptance date."""
+    scope = rulebook.forms[declaration.form].scopes[declaration.scope]
     legs = []
     for agency in rulebook.agencies.values():
         for route in agency.routes:
@@ -46,9 +47,7 @@ def plan(rulebook: Rulebook, declaration: Declaration, on: date) -> list[Leg]:
                 continue
             # An agency outside the filing cannot be waited for.
             awaited = route.waits_for.split(".")[0]
-            waits = awaited in declaration.agencies and WAITS[route.waits_when.removeprefix("fn:")](
-                declaration, rulebook.codes, on
-            )
+            waits = awaited in scope and WAITS[route.waits_when.removeprefix("fn:")](declaration, rulebook.codes, on)
             version = agency.table_on(route.message, on).version
             legs.append(
                 Leg(

@@ -16,7 +16,7 @@ from xmlschema.validators import XsdSimpleType
 
 from declarations.dictionary import Form, Group, Item
 from declarations.faults import LIMIT, Fault
-from declarations.form import SCOPES, Declaration, Row
+from declarations.form import Declaration, Row
 from declarations.words import FaultWords
 from declarations.xmlform import line_of
 
@@ -45,8 +45,9 @@ class StructurePass:
             self._note("F-ROOT", None, "", root, value=str(root.tag), expected=self._form.root)
             return self.faults
         scope = str(root.attrib.get("filing_scope", ""))
-        if scope not in SCOPES:
-            self._note("F-SCOPE", None, "/filing_scope", root, value=scope or "—", expected=", ".join(SCOPES))
+        scopes = self._form.scopes
+        if scope not in scopes:
+            self._note("F-SCOPE", None, "/filing_scope", root, value=scope or "—", expected=", ".join(scopes))
         self.declaration.scope = scope
         for name in root.attrib:
             if name != "filing_scope":

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
+from declarations.agency import Agency
 from declarations.form import Declaration
 
 KINDS: dict[str, tuple[str, ...]] = {
@@ -26,8 +27,6 @@ KINDS: dict[str, tuple[str, ...]] = {
     "clearance_form": ("regulatory_document_id",),
 }  # fmt: skip
 """Kind of key -> the form's items that carry it."""
-AGENCY_REFERENCES = {"customs": "customs_entry", "inspection": "inspection_number"}
-"""Agency -> the kind of the number it gives a declaration."""
 ANSWERED = ("customs_entry", "inspection_number", "unified_number")
 ALL_KINDS = (*KINDS, *ANSWERED)
 LAST_DIGITS = 4
@@ -53,10 +52,10 @@ def form_keys(declaration: Declaration) -> set[tuple[str, str]]:
     return found
 
 
-def answer_keys(agency: str, numbers: dict[str, str | None]) -> set[tuple[str, str]]:
+def answer_keys(agency: Agency, numbers: dict[str, str | None]) -> set[tuple[str, str]]:
     """(kind, value) of the numbers an agency's answers gave: agency_reference, unified_number, clearance_form_id."""
     kinds = {
-        "agency_reference": AGENCY_REFERENCES.get(agency, "customs_entry"),
+        "agency_reference": agency.reference_kind,
         "unified_number": "unified_number",
         "clearance_form_id": "clearance_form",
     }

@@ -95,7 +95,11 @@ def declaration(connection: Connection, window: Window, found: AnyRow) -> dict[s
         "numbers": {
             kind: value
             for row in rows
-            for kind, value in sorted(finding.answer_keys(row.agency, {name: getattr(row, name) for name in NUMBERS}))
+            for kind, value in sorted(
+                finding.answer_keys(
+                    window.rulebook.agencies[row.agency], {name: getattr(row, name) for name in NUMBERS}
+                )
+            )
         },
         "accepted_at": found.created_at,
         "updated_at": found.updated_at,

@@ -172,7 +172,9 @@ def _store(
         changed = {name: value for name, value in told.items() if getattr(row, name) != value}
         if changed:
             keys = finding.key_rows(
-                finding.answer_keys(row.agency, changed), declaration.organisation_id, declaration_id
+                finding.answer_keys(window.rulebook.agencies[row.agency], changed),
+                declaration.organisation_id,
+                declaration_id,
             )
             search.add_missing(connection, keys)
     open_now = {(leg.agency, owed.kind) for leg in legs.values() for owed in leg.obligations}

@@ -13,7 +13,7 @@ from declarations.codelists import CodeLists
 from declarations.dictionary import Form
 from declarations.errors import BadConfiguration
 from declarations.faults import Fault
-from declarations.form import SCOPES, Declaration, Row
+from declarations.form import Declaration, Row
 from declarations.rules import (  # noqa: F401  (importing a subject registers its rules)
     amounts,
     codes,
@@ -119,7 +119,7 @@ class RuleSet:
         return found
 
     def _make_context(self, scope: str, today: date, accepted_on: date, settings: Mapping[str, str]) -> RuleContext:
-        agencies = SCOPES[scope]
+        agencies = self.form.scopes[scope]
         snapshot = self._snapshots.setdefault(accepted_on, Snapshot(self._lists.lists, accepted_on))
         coded = CodedItems(self.form, self._lists, self._agency_codes, agencies, snapshot)
         groups = ("", *self.form.groups)
@@ -148,7 +148,7 @@ class RuleSet:
     def _runner(self, scope: str, careful: bool) -> Runner:
         runner = self._runners.get((scope, careful))
         if runner is None:
-            runner = compile_runner(self.form, self.rules, SCOPES[scope], self._skipped, careful)
+            runner = compile_runner(self.form, self.rules, self.form.scopes[scope], self._skipped, careful)
             self._runners[scope, careful] = runner
         return runner
 

@@ -64,7 +64,6 @@ FACTS = {
     "CL_INSPECTION_ATTACHMENT": "102001 102002 102003 102004 102099",
     "CL_UN_DG": "1170 1230 1263 1266 1267 1950 1993 3480 3481",
     "CL_COUNTRY": "701 702 999",
-    "CL_FILING_SCOPE": "customs_and_inspection customs_only inspection_only",
     "CL_DIRECTION": "I E",
 }
 COUNTRIES = (

@@ -8,7 +8,6 @@ from core_forms import rulebook
 from hypothesis import strategies as st
 
 from declarations.dictionary import Form, Item
-from declarations.form import SCOPES
 
 LETTERS = st.characters(
     codec="utf-8", exclude_categories=("Cc", "Cs", "Zs", "Zl", "Zp"), exclude_characters="\ufffe\uffff"
@@ -55,4 +54,4 @@ def rows(draw: st.DrawFn, form: Form, group: str) -> dict[str, Any]:
 def forms(draw: st.DrawFn) -> dict[str, Any]:
     """A whole form: any scope, any items of the right type, any rows."""
     form = rulebook().forms["goods"]
-    return {"filing_scope": draw(st.sampled_from(list(SCOPES))), **draw(rows(form, ""))}
+    return {"filing_scope": draw(st.sampled_from(list(form.scopes))), **draw(rows(form, ""))}
