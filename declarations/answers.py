@@ -49,7 +49,6 @@ class Response:
 
     `key` is the agency's own id of the answer, else the hash of what identifies it. `due` is as the agency wrote it, or
     ISO 8601 with offset where the table reads a date. `refers_to_file` falls back on the name of the file it came in.
-    `raw` holds every value of the record by its path.
     """
 
     agency: str
@@ -67,7 +66,6 @@ class Response:
     due: str | None
     channel_note: str | None
     key: str
-    raw: dict[str, str]
 
     def answer(self, received_at: datetime) -> Answer:
         """What status keeps of it; `received_at` stands in only where the agency's message has no time."""
@@ -185,7 +183,7 @@ class AnswerTables:
         given["refers_to_file"] = given["refers_to_file"] or (re.split(r"[/\\]", name)[-1] if name else None)
         code, message = values["code"], table.table.message
         key = values.get("agency_message_id") or _hash(message, code, at, given)
-        return Response(agency=self.agency, message=message, code=code, at=at, key=key, raw=_raw(record), **given)
+        return Response(agency=self.agency, message=message, code=code, at=at, key=key, **given)
 
     def _value_of(self, table: AnswerTable, row: MapRow, record: etree._Element) -> str | datetime | None:
         if row.how == "const":
@@ -238,16 +236,6 @@ def _at(record: etree._Element, path: str) -> str | None:
         return None
     text = element.get(attribute) if attribute else element.text
     return (text or "").strip() or None
-
-
-def _raw(record: etree._Element) -> dict[str, str]:
-    tree = record.getroottree()
-    start = len(tree.getelementpath(record)) + 1 if record is not tree.getroot() else 0
-    return {
-        tree.getelementpath(element)[start:]: element.text.strip()
-        for element in record.iter("*")
-        if len(element) == 0 and element is not record and element.text and element.text.strip()
-    }
 
 
 def _hash(message: str, code: str, at: datetime | None, given: Mapping[str, str | None]) -> str:

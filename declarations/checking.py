@@ -51,7 +51,7 @@ def check(rulebook: Rulebook, data: bytes, media_type: str, context: Context, fo
     except UnreadableDocument as error:
         return Checked(None, error.faults, readable=False)
     known_scope = declaration.scope in rules.form.scopes
-    if known_scope:
+    if known_scope and len(faults) < LIMIT:
         faults = faults + _impossible_dates(rules, declaration)
         # what is of the wrong type was typed all the same: no rule says that it is missing
         unread = {fault.pointer for fault in faults if fault.code == "F-TYPE" and fault.pointer}
@@ -150,6 +150,8 @@ def _exists(value: str) -> bool:
 
 
 def _placed(rules: FormRules, faults: list[Fault], lines: Lines) -> list[Fault]:
-    """Faults in form order with the lines of the trader's file, capped."""
-    ordered = sorted(faults, key=lambda fault: rules.position(fault.pointer))[:LIMIT]
+    """Faults in form order with the lines of the trader's file. Of too many, warnings give way: an error must not get lost."""
+    if len(faults) > LIMIT:
+        faults = sorted(faults, key=lambda fault: (fault.severity != "error", rules.position(fault.pointer)))[:LIMIT]
+    ordered = sorted(faults, key=lambda fault: rules.position(fault.pointer))
     return [replace(fault, line=lines.line(fault.pointer)) if fault.line is None else fault for fault in ordered]

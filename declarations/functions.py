@@ -24,8 +24,8 @@ def text_of_note(text: str) -> str:
 
 
 def clearance_form_number(text: str) -> str:
-    """The number of a clearance form (通关单), 18 characters; anything else is a ValueError: customs would refuse the filing."""
-    if not re.fullmatch("[0-9A-Z]{18}", text):
+    """The number of a clearance form (通关单), 18 digits; anything else is a ValueError: customs would refuse the filing."""
+    if not re.fullmatch("[0-9]{18}", text):
         raise ValueError(f"{text} is no clearance form number: 18 digits")
     return text
 

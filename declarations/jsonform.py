@@ -11,10 +11,10 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from declarations.dictionary import Form, Group
-from declarations.faults import Fault
+from declarations.faults import LIMIT, Fault
 from declarations.form import Declaration, Row
 from declarations.words import NOT_XML, FaultWords, shown
-from declarations.xmlform import BLANKS, MAX_ELEMENTS, unreadable
+from declarations.xmlform import BLANKS, MAX_ELEMENTS, MAX_VALUE, unreadable
 
 MAX_DEPTH = 100
 """Where a fault of nesting points; the deepest form has five levels."""
@@ -76,6 +76,8 @@ def parse_json(data: bytes, words: FaultWords) -> Object:
     except UnicodeDecodeError as error:
         raise unreadable(words, "F-ENCODING", data.count(b"\n", 0, error.start) + 1, error.reason) from error
     try:
+        if text.count("[") > MAX_ELEMENTS:  # the reader has no hook for lists
+            raise _TooMany
         hooks = _Hooks()
         found = json.loads(
             text,
@@ -156,6 +158,10 @@ class _Builder:
         if isinstance(value, Number) and self.form.items[item_id].type not in ("integer", "decimal"):
             self.note("F-TYPE", item_id, pointer, value=value, expected=f'"{value}"')
             return ""
+        if len(value) > MAX_VALUE:
+            item = self.form.items[item_id]
+            self.note("F-LENGTH", item_id, pointer, value=f"{value[:80]}…", expected=item.format)
+            return ""
         if NOT_XML.search(value):
             self.note("F-CHARACTER", item_id, pointer, value=value)
             return ""
@@ -168,7 +174,8 @@ class _Builder:
             raise unreadable(self.words, "F-TOO-LARGE", None, str(MAX_ELEMENTS))
 
     def note(self, code: str, item: str, pointer: str, **placeholders: str) -> None:
-        self.faults.append(self.words.fault(code, self.form, item, pointer, None, **placeholders))
+        if len(self.faults) < LIMIT:
+            self.faults.append(self.words.fault(code, self.form, item, pointer, None, **placeholders))
 
 
 def _kind(value: Any) -> str:

@@ -18,7 +18,7 @@ from declarations.dictionary import Form, Group, Item
 from declarations.faults import LIMIT, Fault
 from declarations.form import Declaration, Row
 from declarations.words import FaultWords
-from declarations.xmlform import line_of
+from declarations.xmlform import MAX_VALUE, line_of
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -114,7 +114,7 @@ class StructurePass:
         elif not value:
             return
         else:
-            row_fault = not self._type_of[item.item_id].is_valid(value)
+            row_fault = len(value) > MAX_VALUE or not self._type_of[item.item_id].is_valid(value)
             if row_fault:
                 self._note(
                     _code_of(item, value), item.item_id, pointer, element, value=value[:80], expected=item.format

@@ -51,7 +51,7 @@ class Refused:
     item: str | None
     row: Row | None
     typed: str | None
-    error: ValueError
+    error: Exception
 
 
 Source = tuple[str | None, str | None, Row | None, str | None]
@@ -124,7 +124,7 @@ class Tracer:
         operand, item, item_row, typed = self._source(row, frames, stack)
         try:
             value, code_row = self._value(row, typed, frames, stack)
-        except ValueError as error:
+        except (ValueError, ArithmeticError) as error:
             yield Refused(target, row, item, item_row, typed, error)
             return
         if value:
@@ -223,7 +223,7 @@ class Tracer:
         return answer
 
 
-def describe(error: ValueError) -> tuple[str, str]:
+def describe(error: Exception) -> tuple[str, str]:
     """What a refusal means, in Chinese and English."""
     if isinstance(error, MissingValue):
         return "该机构必填，但没有值", "the agency requires it and there is no value"

@@ -14,6 +14,8 @@ from declarations.errors import UnreadableDocument
 from declarations.form import Declaration, Row
 from declarations.words import FaultWords
 
+MAX_VALUE = 20_000
+"""Characters of one value, far beyond any item: longer ones are not even asked about their pattern."""
 MAX_ELEMENTS = 20_000
 """Five times the largest plausible form; what is larger is refused before anything walks it."""
 _DECLARED = re.compile(rb"""\A\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")

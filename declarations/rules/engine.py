@@ -12,7 +12,7 @@ from declarations.bundle import Bundle
 from declarations.codelists import CodeLists
 from declarations.dictionary import Form
 from declarations.errors import BadConfiguration
-from declarations.faults import Fault
+from declarations.faults import LIMIT, Fault
 from declarations.form import Declaration, Row
 from declarations.rules import (  # noqa: F401  (importing a subject registers its rules)
     amounts,
@@ -41,6 +41,8 @@ from declarations.words import FaultWords
 
 CODE_WORDS = "R-MAP-01"
 """Rules that judge codes borrow the variants of this one's words."""
+ENOUGH_ERRORS = 5 * LIMIT
+"""A form with more errors than this is refused all the same; the rest need no words."""
 KEPT_CONTEXTS = 16
 """Days x scopes x profiles whose contexts are kept ready."""
 
@@ -190,12 +192,16 @@ class RuleSet:
         unreadable = declaration.faulty | {(fault.pointer.rpartition("/")[0], fault.item or "") for fault in unread}
         places = _Places(self.form, self._order, declaration)
         placed = [(places.order_of(fault.pointer), fault) for fault in unread]
+        errors = 0
         for number, row, answer in failures:
+            if errors > ENOUGH_ERRORS:
+                break
             words = self.words[self.rules[number].rule.rule_id]
             for finding in answer if isinstance(answer, list) else [answer]:
                 fault = self._fault(words, row, finding if isinstance(finding, Finding) else Finding(), places)
                 if (fault.pointer.rpartition("/")[0], fault.item) not in unreadable:
                     placed.append((places.order_of(fault.pointer), fault))
+                    errors += fault.severity == "error"
         placed.sort(key=lambda each: each[0])
         return [fault for _, fault in placed]
 

@@ -136,10 +136,6 @@ class Finding:
         self.fill: Mapping[str, object] = {**fill, **more} if fill else more
 
 
-Found = bool | Finding | list[Finding] | None
-"""What a rule answers."""
-
-
 class Snapshot(dict[str, Mapping[str, Code]]):
     """Code lists as they stand on one day: list name -> code -> row. Lists are taken when first asked for."""
 

@@ -72,7 +72,6 @@ def test_a_business_receipt_reads_whole() -> None:
     assert (response.unified_number, response.agency_reference) == ("I20150000000000001", "223320151000000762")
     assert (response.pointer, response.text) == ("DecLists/DecList[2]/GQty", "数量与舱单不符")
     assert response.place == "2248"
-    assert response.raw["CHANNEL"] == "Z"
     assert (response.refers_to, response.clearance_form_id) == (None, None)
 
 

@@ -82,12 +82,12 @@ HUGE = {
         "F-TOO-LARGE",
     ),
     "xml_attributes": (b"<a " + b" ".join(b'a%d=""' % n for n in range(900_000)) + b"/>", XML, None),
-    "json_lists": (b"[" * 10_000_000, JSON, "F-TOO-DEEP"),
+    "json_lists": (b"[" * 10_000_000, JSON, "F-TOO-LARGE"),
     "json_objects": (b'{"a":' * 2_000_000, JSON, "F-TOO-DEEP"),
     "json_rows": (b'{"filing_scope":"customs_only","containers":[' + b"{}," * 3_300_000 + b"{}]}", JSON, "F-TOO-LARGE"),
     "json_numbers": (b'{"containers":[' + b"1," * 4_900_000 + b"1]}", JSON, "F-TOO-LARGE"),
     "json_texts": (b'{"containers":[' + b'"",' * 3_300_000 + b'""]}', JSON, "F-TOO-LARGE"),
-    "json_number": (b'{"filing_scope":"customs_only","package_quantity":' + b"9" * 9_900_000 + b"}", JSON, "F-PATTERN"),
+    "json_number": (b'{"filing_scope":"customs_only","package_quantity":' + b"9" * 9_900_000 + b"}", JSON, "F-LENGTH"),
     "json_key": (b'{"filing_scope":"customs_only","' + b"9" * 9_900_000 + b'":""}', JSON, "F-UNKNOWN"),
     "json_value": (b'{"filing_scope":"customs_only","remarks":"' + b"x" * 9_900_000 + b'"}', JSON, "F-LENGTH"),
 }
@@ -344,3 +344,41 @@ def test_a_check_never_changes_its_mind() -> None:
     data = as_json(ten_faults())
     first, second = (check(rulebook(), data, JSON, context()) for _ in range(2))
     assert first.faults == second.faults
+
+
+def test_an_error_is_not_lost_among_a_hundred_warnings() -> None:
+    """Fifty lines of goods beyond our lists give more warnings than are shown; the wrong container number still blocks."""
+    form = sample(COSMETICS)
+    line = form["goods_items"][0]
+    form["goods_items"] = [
+        {
+            **line,
+            "goods_item_sequence_number": number,
+            "commodity_classification_id": f"9999{number:06d}",
+            "inspection_classification_id": f"9999{number:06d}101",
+            "product_permits": [
+                {"product_permit_type_code": code, "product_permit_id": "P"} for code in ("990", "991")
+            ],
+        }
+        for number in range(1, 51)
+    ]
+    form["containers"] = [{"container_id": "ABCU1234567", "container_type_code": "11"}]
+    found = checked(as_json(form), "application/json")
+    assert len(found.faults) == 100
+    assert not found.valid
+    assert ("R-CNT-01", "/containers/0/container_id") in {(fault.code, fault.pointer) for fault in errors(found)}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"filing_scope": "customs_only", "goods_items": [' + b"[]," * 3_000_000 + b"[]]}",
+        b'{"filing_scope": "customs_only", "remarks": "' + b"x" * 9_000_000 + b'"}',
+        b'{"filing_scope": "customs_only", "goods_items": [' + b'{"zz": "1"},' * 9000 + b'{"zz": "1"}]}',
+    ],
+    ids=["lists", "one huge value", "unknown keys in thousands of rows"],
+)
+def test_what_no_form_holds_is_refused_before_the_rules_see_it(data: bytes) -> None:
+    found = checked(data, "application/json")
+    assert not found.valid
+    assert len(found.faults) <= 100
