@@ -11,7 +11,7 @@ from declarations.answers import Response
 from declarations.codelists import CodeLists
 from declarations.form import Declaration
 from declarations.reach import Frames, Unreachable
-from declarations.rules.clearance_form import clearance_form_missing
+from declarations.rules.clearance_form import clearance_form_missing, clearance_form_type
 from declarations.tables import TableFaults
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 WAITS: dict[str, Callable[[Declaration, CodeLists, date], bool]] = {"clearance_form_missing": clearance_form_missing}
 """The named functions of `waits_when`."""
+CARRIED: dict[str, Callable[[Declaration, CodeLists, date], str]] = {"clearance_form_type": clearance_form_type}
+"""The named functions of `carries`."""
 ANSWER_FIELDS = frozenset(field.name for field in fields(Response))
 """What a leg can wait for: the fields of the neutral response."""
 
@@ -62,6 +64,12 @@ def plan(rulebook: Rulebook, declaration: Declaration, on: date) -> list[Leg]:
     return legs
 
 
+def carried_values(carries: str) -> list[tuple[str, str]]:
+    """`clearance_form_id clearance_form_type=fn:clearance_form_type` -> (window's value, function or "" for what was awaited)."""
+    parts = (part.partition("=") for part in carries.split())
+    return [(name, function.removeprefix("fn:")) for name, _, function in parts]
+
+
 def _routed(name: str, declaration: Declaration) -> str | None:
     return declaration.scope if name == "filing.scope" else declaration.header.get(name)
 
@@ -88,5 +96,8 @@ def prove_routes(rulebook: Rulebook, agency: str, faults: TableFaults) -> None:
             faults.note(row, "waits_for", "回执没有此字段", f"answers have no {answer_field or 'such field'}")
         if route.waits_when and route.waits_when.removeprefix("fn:") not in WAITS:
             faults.note(row, "waits_when", "未知函数", f"must be one of {', '.join(f'fn:{name}' for name in WAITS)}")
-        if route.carries and route.carries not in rulebook.filing:
-            faults.note(row, "carries", "filing.csv 中没有此值", "is not in mappings/filing.csv")
+        for name, function in carried_values(route.carries):
+            if name not in rulebook.filing:
+                faults.note(row, "carries", f"filing.csv 中没有 {name}", f"{name} is not in mappings/filing.csv")
+            if function and function not in CARRIED:
+                faults.note(row, "carries", "未知函数", f"must be one of {', '.join(f'fn:{name}' for name in CARRIED)}")

@@ -14,8 +14,7 @@ from declarations.dictionary import Form
 from declarations.errors import InvalidDeclaration
 from declarations.faults import LIMIT, Fault
 from declarations.form import Declaration
-from declarations.routing import Leg, plan
-from declarations.rules.clearance_form import clearance_form_type
+from declarations.routing import CARRIED, Leg, carried_values, plan
 from declarations.tablecontext import MissingValue
 from declarations.tables import MessageTable
 from declarations.trace import Refused, Tracer, Written, describe
@@ -48,12 +47,10 @@ def split(
 
 
 def carried(rulebook: Rulebook, leg: Leg, value: str, declaration: Declaration, accepted_on: date) -> dict[str, str]:
-    """The window's values that a waiting leg gets from the answer it waited for (routing.csv, `carries`)."""
-    if leg.carries is None:
-        return {}
-    found = {leg.carries: value}
-    if leg.carries == "clearance_form_id":
-        found["clearance_form_type"] = clearance_form_type(declaration, rulebook.codes, accepted_on)
+    """The window's values that a waiting leg gets with the answer it waited for (routing.csv, `carries`)."""
+    found = {}
+    for name, function in carried_values(leg.carries or ""):
+        found[name] = CARRIED[function](declaration, rulebook.codes, accepted_on) if function else value
     return found
 
 
