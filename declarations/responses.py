@@ -23,7 +23,7 @@ COMBINED = (
     "filed", "in_progress", "action_needed", "partly_released", "released", "closed", "rejected", "cancelled",
 )  # fmt: skip
 OBLIGATIONS = ("pay", "bring_papers", "upload_papers", "examination", "treatment", "answer_query", "correct_form")
-STEPS = ("waiting_for", "waiting_in_vain", "unknown_answer")
+STEPS = ("waiting_for", "waiting_in_vain", "leg_gone", "unknown_answer")
 UNREADABLE = (
     "A-SIZE", "A-ENCODING", "A-DOCTYPE", "A-MALFORMED", "A-ROOT", "A-SCHEMA", "A-EMPTY", "A-MISSING", "A-DATE",
 )  # fmt: skip

@@ -153,13 +153,13 @@ def leg_status(codes: Responses, delivery: str, answers: Iterable[Answer], waits
 
 
 def _distinct(answers: Iterable[Answer]) -> list[Answer]:
-    """One answer for each key, by time and key, so that draws fall alike; nor does order decide between two of one key."""
+    """One answer for each key, by time and code, so that draws fall alike; nor does order decide between two of one key."""
     kept: dict[str, Answer] = {}
     for answer in answers:
         other = kept.setdefault(answer.key, answer)
         if other != answer:
             kept[answer.key] = min(other, answer, key=repr)
-    return sorted(kept.values(), key=lambda answer: (answer.at, answer.key))
+    return sorted(kept.values(), key=lambda answer: (answer.at, answer.message, answer.code, answer.key))
 
 
 def _obligations(
@@ -216,10 +216,11 @@ def combine(legs: Mapping[str, LegStatus], required: frozenset[str], words: Stat
     complete = required <= legs.keys()
     states = {leg.state for leg in legs.values()}
     acting = [leg for leg in legs.values() if _trader_must_act(leg, legs)]
+    all_gone = states <= GONE
     done = [leg for leg in needed if leg.state in DONE]
 
     concerned = list(legs.values())
-    if states <= GONE:
+    if all_gone:
         status = "cancelled"
     elif "rejected" in states:
         status, concerned = "rejected", [leg for leg in legs.values() if leg.state == "rejected"]
@@ -241,7 +242,7 @@ def combine(legs: Mapping[str, LegStatus], required: frozenset[str], words: Stat
         status=status,
         may_collect=complete and all("collect" in leg.grants for leg in needed),
         may_sell=complete and all("sell" in leg.grants for leg in needed),
-        next_steps=_next_steps(legs, words),
+        next_steps=_next_steps(legs, words, all_gone=all_gone),
         name_zh=said.name_zh,
         name_en=said.name_en,
         zh=said.next_zh.format(agencies="、".join(leg.agency_zh for leg in concerned)),
@@ -262,14 +263,23 @@ def _trader_must_act(leg: LegStatus, legs: Mapping[str, LegStatus]) -> bool:
     awaited = _awaited(leg, legs)
     return (
         leg.state == "not_passed"
+        or leg.state in GONE
         or any(obligation.actor == "trader" for obligation in leg.obligations)
         or (awaited is not None and _in_vain(awaited))
     )
 
 
-def _next_steps(legs: Mapping[str, LegStatus], words: StatusWords) -> tuple[NextStep, ...]:
+def _next_steps(legs: Mapping[str, LegStatus], words: StatusWords, *, all_gone: bool) -> tuple[NextStep, ...]:
     """Every step of every leg, the trader's first."""
     steps = [step for leg in legs.values() for step in _leg_steps(leg, legs, words)]
+    if not all_gone:
+        # the other agencies go on, but without this one the goods do not
+        for leg in legs.values():
+            if leg.state in GONE:
+                filled = _filled(words, "leg_gone", leg, leg)
+                steps.append(
+                    NextStep(leg.agency, words.of("step", "leg_gone").actor, "leg_gone", None, None, None, *filled)
+                )
     return tuple(sorted(steps, key=lambda step: _MOVES.index(step.actor)))
 
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from declarations.errors import DuplicateReference, InvalidDeclaration, MoveNotAllowed, NotFound
+from declarations.errors import InvalidDeclaration, MoveNotAllowed, NotFound
 from declarations.routing import Leg
 from declarations.split import render
-from declarations.status import LegStatus
+from declarations.status import DONE, LegStatus
 from gateway import filing, finding
 from gateway.database.stores import declarations, entries, inbox, messages, outbox, search
 from gateway.database.types import AnyRow
@@ -23,7 +23,7 @@ from gateway.filing import Form, Made, leg_of
 from gateway.identity import Caller
 from gateway.journal import entry
 from gateway.standing import combined_of, legs_of, settle
-from gateway.submit import Key, Reply, acts_of_acceptance, checked, filed_reply
+from gateway.submit import Key, Reply, acts_of_acceptance, checked, explained, filed_reply
 
 if TYPE_CHECKING:
     from gateway.wiring import Window
@@ -87,9 +87,17 @@ async def refile(
 
     try:
         reply, woken = await window.database.write(store)
+    except MoveNotAllowed:
+        # the version that came first may be this very request's
+        if key is None or (kept := await window.database.read(key.replayed)) is None:
+            raise
+        return kept
     except IntegrityError as error:
-        # a withdrawn filing gave its reference free, and somebody has used it since
-        raise DuplicateReference("the reference is on a later filing", "该编号已用于后来的申报") from error
+        # a withdrawn filing gave its reference free, and somebody may have used it since
+        clash = error
+        return await window.database.read(
+            lambda connection: explained(connection, window, key, form, caller, declaration_id, clash)
+        )
     window.wake(woken)
     return reply
 
@@ -174,10 +182,19 @@ def _decide(connection: Connection, window: Window, declaration: AnyRow, form: F
     for new in made.messages:
         old = in_force.get(new["agency"])
         again = old is None or _asks_again(legs[old.agency]) or old.delivery in UNSENT
-        if again or not _unchanged(connection, window, old, form):
-            fresh.messages.append(new)
-            if new["id"] in made.bodies:
-                fresh.bodies[new["id"]] = made.bodies[new["id"]]
+        if not again and _unchanged(connection, window, old, form):
+            continue
+        if not again and legs[new["agency"]].state in DONE:
+            leg = legs[new["agency"]]
+            raise _not_allowed(
+                f"{leg.agency_en} has released this filing, and the correction changes what {leg.agency_en} was told: "
+                "that is an amendment to be asked of the agency, not a new filing; correct only what the other agency gets",
+                f"{leg.agency_zh}已放行，而更正改动了向其申报的内容：这属于修改申请（修撤单），须向该机构提出，不能重新申报；"
+                "请只更正另一机构的数据项",
+            )
+        fresh.messages.append(new)
+        if new["id"] in made.bodies:
+            fresh.bodies[new["id"]] = made.bodies[new["id"]]
     return fresh
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
 from declarations.errors import BadRequest, NotFound
 from declarations.explain import explain_message
+from declarations.responses import ANSWERED, COMBINED, DELIVERY, OBLIGATIONS
+from declarations.rulebook import SHANGHAI
 from gateway import finding, ids, showing
 from gateway.amend import owned
 from gateway.database.stores import declarations, entries, inbox, outbox, search
@@ -21,6 +24,13 @@ if TYPE_CHECKING:
 
 SHOWN_FAULTS = 500
 """Rows of each kind the operator's list shows; the newest come first."""
+
+
+def _known(name: str, value: str | None, known: Iterable[str]) -> None:
+    """Raises BadRequest for a value nothing can ever have."""
+    if value is not None and value not in known:
+        said = ", ".join(dict.fromkeys(known))
+        raise BadRequest(f"{name} must be one of {said}", f"{name} 只能是 {said}")
 
 
 async def find(
@@ -46,11 +56,13 @@ async def find(
         for kind, text in asked
         if text is not None and (value := finding.normalised(text))
     ]
-    zone = ZoneInfo(window.settings.timezone)
-    newer = ids.lower_bound(ids.DECLARATION, datetime.combine(since, time.min, zone)) if since else None
-    older = (
-        ids.lower_bound(ids.DECLARATION, datetime.combine(until + timedelta(days=1), time.min, zone)) if until else None
-    )
+    _known("state", state, (*COMBINED, *ANSWERED, *DELIVERY))
+    _known("obligation", obligation, OBLIGATIONS)
+    if cursor is not None and re.fullmatch(f"{ids.DECLARATION}[0-9A-Z]{{26}}", cursor) is None:
+        raise BadRequest("cursor is what `next` of the page before said", "cursor 应为上一页返回的 next")
+    newer = _beginning(since) if since else None
+    # no day follows the calendar's last: nothing is later
+    older = _beginning(until + timedelta(days=1)) if until and until < date.max else None
     if cursor is not None:
         older = min(cursor, older) if older else cursor
 
@@ -70,6 +82,11 @@ async def find(
         return {"items": items, "next": page[-1].id if len(rows) > limit else None}
 
     return await window.database.read(read)
+
+
+def _beginning(day: date) -> str:
+    """Not greater than any id of a declaration filed on that day, as days are counted where the trade is."""
+    return ids.lower_bound(ids.DECLARATION, datetime.combine(day, time.min, SHANGHAI))
 
 
 async def declaration(window: Window, caller: Caller, declaration_id: str) -> dict[str, Any]:

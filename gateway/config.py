@@ -37,8 +37,6 @@ class Settings(BaseSettings):
     """One folder below it for each agency with a folder channel."""
     agency_urls: dict[str, str] = {"inspection": "http://127.0.0.1:8092/messages"}
     max_body_bytes: int = Field(default=10_000_000, gt=0)
-    timezone: str = "Asia/Shanghai"
-    """Where a calendar day begins and ends for `since`, `until` and signing dates."""
     filer: dict[str, str] = {}
     """Who files, for the values of `mappings/filing.csv` that a log-in will give later (filer_name, typist_id …)."""
     delivery_batch: int = Field(default=50, gt=0)

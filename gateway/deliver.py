@@ -82,7 +82,12 @@ class Deliverer:
                 await self._record(row, token, await self._send(row, left))
                 return True
 
-        return sum(await asyncio.gather(*(handle(row) for row in rows)))
+        outcomes = await asyncio.gather(*(handle(row) for row in rows), return_exceptions=True)
+        # only when all have ended and are recorded does the fault of one show
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        return outcomes.count(True)
 
     def _claim(self, connection: Connection, token: str) -> list[AnyRow]:
         settings, now = self._settings, self._window.clock()
@@ -155,7 +160,7 @@ class Deliverer:
             if kept is not None and kept.delivery == "outcome_unknown":
                 return True  # an earlier try may have reached the agency: the doubt stays shown, an operator decides
             messages.set_delivery(connection, row.message_id, "parked", now, error.message_zh, error.message_en)
-            entries.add(connection, [self._entry("parked", row, now, error)])
+            entries.add(connection, [self._entry("parked", row, now)])
             settle(connection, self._window, row.declaration_id, now)
             return True
 
@@ -203,15 +208,13 @@ class Deliverer:
                     version=row.version,
                     agency=row.agency,
                     at=now,
-                    zh=zh,
-                    en=en,
                 )
             ],
         )
         settle(connection, self._window, row.declaration_id, now)
 
-    def _entry(self, code: str, row: AnyRow, now: datetime, error: OnewindowError | None = None) -> dict[str, Any]:
-        details = {"zh": error.message_zh, "en": error.message_en} if error else {}
+    def _entry(self, code: str, row: AnyRow, now: datetime) -> dict[str, Any]:
+        """For the trader's timeline: what went wrong in technical words is for operators, in the outbox, and for the log."""
         return entry(
             code,
             organisation_id=row.organisation_id,
@@ -221,7 +224,6 @@ class Deliverer:
             at=now,
             message_id=row.message_id,
             attempts=str(row.attempts),
-            **details,
         )
 
 

@@ -15,6 +15,7 @@ from declarations.form import Declaration
 from declarations.routing import Leg, plan
 from declarations.split import render
 from gateway import ids
+from gateway.config import Settings
 from gateway.database.stores import outbox
 from gateway.identity import Caller
 
@@ -104,7 +105,7 @@ def make_messages(window: Window, caller: Caller, form: Form, declaration_id: st
     made = Made()
     for leg in plan(window.rulebook, form.declaration, form.accepted_on):
         message_id = ids.new_id(ids.MESSAGE, form.at)
-        filing = filing_values(window, form, message_id)
+        filing = filing_values(window.settings, form.declaration, form.at, message_id)
         body = None if leg.waits_for else render(window.rulebook, leg, form.declaration, filing, form.accepted_on)
         row = {
             "id": message_id,
@@ -131,13 +132,13 @@ def make_messages(window: Window, caller: Caller, form: Form, declaration_id: st
     return made
 
 
-def filing_values(window: Window, form: Form, message_id: str) -> dict[str, str]:
+def filing_values(settings: Settings, declaration: Declaration, at: datetime, message_id: str) -> dict[str, str]:
     """What the window supplies itself (`mappings/filing.csv`), never the trader; the filer's own from the settings."""
     return {
-        **window.settings.filer,
+        **settings.filer,
         "message_id": message_id,
-        "accepted_at": form.at.isoformat(),
-        "scope": form.declaration.scope,
+        "accepted_at": at.isoformat(),
+        "scope": declaration.scope,
     }
 
 

@@ -35,7 +35,8 @@ class Secrets:
     """The tokens and keys below `secrets_dir`, read once at start. Tokens are held as hashes only, but for the agencies'."""
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
+        found = [path for suffix in ("token", "hmac") for path in (directory / "agencies").glob(f"*.{suffix}")]
+        self._agencies = {path.name: _read(path) for path in found}
         self._callers: list[tuple[bytes, Caller]] = []
         for kind, folder in FOLDERS.items():
             for path in sorted((directory / folder).glob("*.token")):
@@ -65,11 +66,18 @@ class Secrets:
         return found
 
     def agency_token(self, agency: str) -> str:
-        return _read(self._directory / "agencies" / f"{agency}.token").decode()
+        """The token we show an agency; raises BadConfiguration when there is none."""
+        return self._of_agency(f"{agency}.token").decode()
 
     def agency_key(self, agency: str) -> bytes:
         """The HMAC key shared with an agency; raises BadConfiguration when there is none."""
-        return _read(self._directory / "agencies" / f"{agency}.hmac")
+        return self._of_agency(f"{agency}.hmac")
+
+    def _of_agency(self, name: str) -> bytes:
+        try:
+            return self._agencies[name]
+        except KeyError:
+            raise BadConfiguration(f"there is no secret agencies/{name}", f"没有密钥文件 agencies/{name}") from None
 
 
 def caller_of(window: Window, token: str) -> Caller:

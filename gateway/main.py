@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from importlib.metadata import PackageNotFoundError, version
 
-from fastapi import APIRouter, FastAPI, Response
+from fastapi import APIRouter, Depends, FastAPI, Response
 from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
 
 from gateway import problems
 from gateway.api import agencies, codes, declarations, forms, health, openapi, operations
 from gateway.api.requestlog import RequestLog
+from gateway.api.requests import no_strange_parameters
 from gateway.config import Settings, load_settings
 from gateway.wiring import Window, open_window
 
@@ -53,7 +54,7 @@ def create_app(settings: Settings | None = None, *, worker: bool = True, opened:
     problems.install(app)
     openapi.install(app)
     app.add_middleware(RequestLog)
-    api = APIRouter(prefix="/api/v1", responses=openapi.REFUSALS)
+    api = APIRouter(prefix="/api/v1", responses=openapi.REFUSALS, dependencies=[Depends(no_strange_parameters)])
     for module in (declarations, forms, codes, agencies, operations):
         api.include_router(module.router)
     app.include_router(api)

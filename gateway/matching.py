@@ -16,20 +16,26 @@ from declarations.answers import Response
 from gateway.database.stores import messages
 from gateway.database.types import AnyRow
 
-NEVER_SENT = ("waiting", "withdrawn", "superseded")
 # <reference>_<17 digits of time>_<8 characters of the message id>, as the folder channel names its files
 _EXCHANGE_TAIL = re.compile(r"_\d{17}_[0-9A-Z]{8}(?![0-9A-Z])")
 _PREFIXES_AT_MOST = 8
 
 
-class Ambiguous(Exception):
-    """The answer fits several filings. Holds the words for the operator."""
+class Doubtful(Exception):
+    """It cannot be told what the answer speaks of, or it contradicts another. Holds the words for the operator."""
+
+    def __init__(self, reason_en: str, reason_zh: str) -> None:
+        self.reason_en = reason_en
+        self.reason_zh = reason_zh
+        super().__init__(reason_en)
+
+
+class Ambiguous(Doubtful):
+    """The answer fits several filings."""
 
     def __init__(self, kind: str, value: str, declaration_ids: Sequence[str]) -> None:
         shown = ", ".join(declaration_ids[:5])
-        self.reason_en = f"{kind} {value} fits several filings: {shown}"
-        self.reason_zh = f"{kind} {value} 对应多份申报：{shown}"
-        super().__init__(self.reason_en)
+        super().__init__(f"{kind} {value} fits several filings: {shown}", f"{kind} {value} 对应多份申报：{shown}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +50,18 @@ def match(connection: Connection, agency: str, response: Response, at: datetime)
     """The message this response answers, None when nothing here bears its numbers. Raises Ambiguous.
 
     `at` is the agency's time, or that of arrival: where only a number tells, the answer belongs to the newest version
-    that existed by then.
+    that existed by then and may have left us.
     """
     names = exchange_names(response.refers_to_file)
     if names:
-        found = [row for name in names for row in messages.by_number(connection, agency, "exchange_name", name)]
+        found = [row for name in names for row in messages.by_exchange_name(connection, agency, name)]
         # the longest name is the whole one: a shorter is the end of another reference
         best = [row for row in found if len(row.exchange_name) == max(len(each.exchange_name) for each in found)]
         if len(best) == 1:
-            return Match(best[0], True)
+            return _exact(connection, best[0], response)
     for own_id in (response.refers_to_file, response.refers_to):
         if own_id and (row := messages.by_id(connection, agency, own_id)) is not None:
-            return Match(row, True)
+            return _exact(connection, row, response)
     numbers = (
         ("agency_reference", response.agency_reference),
         ("unified_number", response.unified_number),
@@ -64,10 +70,24 @@ def match(connection: Connection, agency: str, response: Response, at: datetime)
     for kind, value in numbers:
         if not value:
             continue
-        rows = [row for row in messages.by_number(connection, agency, kind, value) if row.delivery not in NEVER_SENT]
+        rows = messages.by_number(connection, agency, kind, value)
         if rows:
-            return Match(_one(connection, kind, value, rows, at), False)
+            row = _one(connection, kind, value, rows, at)
+            # it waits on: what it answers was not sent from here
+            early = row.untouched and response.at is not None and not _existing([row], at)
+            return None if early else Match(row, False)
     return None
+
+
+def _exact(connection: Connection, row: AnyRow, response: Response) -> Match:
+    """The message a file name or id names; raises Doubtful when the answer's reference is another filing's."""
+    told = response.refers_to
+    if told not in (None, row.id, row.reference) and messages.by_number(connection, row.agency, "reference", told):
+        raise Doubtful(
+            f"it names message {row.id} of {row.reference} and speaks of {told}",
+            f"所指报文 {row.id} 属于 {row.reference}，而回执写的是 {told}",
+        )
+    return Match(row, True)
 
 
 def exchange_names(file_name: str | None) -> list[str]:
@@ -80,21 +100,38 @@ def exchange_names(file_name: str | None) -> list[str]:
 
 
 def _one(connection: Connection, kind: str, value: str, rows: Sequence[AnyRow], at: datetime) -> AnyRow:
-    """The message among those that bear one number: of one filing, the live one if there were others before."""
-    filings = sorted({row.declaration_id for row in rows})
+    """The message among those that bear one number: of the filings that existed by then the live one, of its versions the
+    newest that existed."""
+    rows = _left(rows)
+    filings = {row.declaration_id for row in rows}
     if len(filings) > 1:
-        filings = sorted({row.declaration_id for row in rows if row.live})
+        existing = _existing(rows, at)
+        filings = {row.declaration_id for row in existing}
+        if len(filings) > 1:
+            filings = {row.declaration_id for row in existing if row.live}
         if len(filings) != 1:
             raise Ambiguous(kind, value, sorted({row.declaration_id for row in rows}))
-    versions = sorted((row for row in rows if row.declaration_id == filings[0]), key=lambda row: row.version)
+    (filing,) = filings
+    versions: Sequence[AnyRow] = [row for row in rows if row.declaration_id == filing]
     if len(versions) == 1 and versions[0].version == 1 and versions[0].current:
         return versions[0]
     # agencies keep their number when a form comes back corrected: a version that has not been told one yet may be meant too
-    versions = [
-        row
-        for row in messages.of_declaration(connection, filings[0])
-        if row.agency == versions[0].agency and row.delivery not in NEVER_SENT and getattr(row, kind) in (None, value)
-    ]
-    # agencies write whole seconds
-    existing = [row for row in versions if row.accepted_at.replace(microsecond=0) <= at]
+    versions = _left(
+        [
+            row
+            for row in messages.versions(connection, versions[0].agency, filing)
+            if getattr(row, kind) in (None, value)
+        ]
+    )
+    existing = _existing(versions, at)
     return existing[-1] if existing else versions[0]
+
+
+def _left(rows: Sequence[AnyRow]) -> Sequence[AnyRow]:
+    """Those that may have left us, if any: what has not is not what an agency answers."""
+    return [row for row in rows if not row.untouched] or rows
+
+
+def _existing(rows: Sequence[AnyRow], at: datetime) -> Sequence[AnyRow]:
+    """Those accepted by then; agencies write whole seconds."""
+    return [row for row in rows if row.accepted_at.replace(microsecond=0) <= at]

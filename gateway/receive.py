@@ -1,7 +1,8 @@
 """Receive: an agency's answer, from bytes to the trader's status, in one transaction (design.md section 5.4).
 
-Whatever came is kept. A repeated answer changes nothing; one whose filing is not known yet waits; one that cannot be read or
-fits several filings goes to the operator; one with a code no table holds stays visible and changes nothing.
+Whatever came is kept. A repeated answer changes nothing; one whose filing is not known yet waits; one that cannot be read,
+fits several filings or trips a fault of ours goes to the operator; one with a code no table holds stays visible and changes
+nothing.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+import structlog
 from sqlalchemy import Connection
 
 from declarations.answers import Response
-from declarations.errors import NotFound, UnreadableResponse
+from declarations.errors import NotFound, StorageUnavailable, UnreadableResponse
 from gateway import ids
 from gateway.database.stores import inbox, messages, outbox
-from gateway.matching import Ambiguous, Match, match
+from gateway.database.types import AnyRow
+from gateway.matching import Doubtful, Match, match
 from gateway.standing import settle
 
 if TYPE_CHECKING:
@@ -26,7 +29,10 @@ if TYPE_CHECKING:
 
 State = Literal["done", "duplicate", "waiting", "quarantined"]
 REMATCHED_AT_MOST = 100
-"""Waiting answers taken up at one event; what is left is taken up at the next."""
+"""Waiting answers read at once; page by page, all that bear a number just made known are taken up."""
+SHOWN_AT_MOST = 300
+"""Characters of an error of ours that the operator reads; the log has all of it."""
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,8 @@ async def receive(window: Window, agency: str, body: bytes, name: str | None = N
         responses = window.rulebook.agencies[agency].answers.read(body, name)
     except UnreadableResponse as error:
         unreadable = error
+    except Exception as error:
+        unreadable = _our_fault(error, agency, name)
     now = window.clock()
     document = {
         "id": ids.new_id(ids.INBOX, now),
@@ -80,9 +88,25 @@ async def receive(window: Window, agency: str, body: bytes, name: str | None = N
             return _quarantine(connection, document, unreadable), set()
         return _take(connection, window, document, responses)
 
-    received, woken = await window.database.write(store)
+    try:
+        received, woken = await window.database.write(store)
+    except StorageUnavailable:
+        raise
+    except Exception as error:
+        # nothing of it was stored; the bytes are kept all the same, and the agency need not come again
+        fault = _our_fault(error, agency, name)
+        return await window.database.write(lambda connection: _quarantine(connection, document, fault))
     window.wake(woken)
     return received
+
+
+def _our_fault(error: Exception, agency: str, name: str | None) -> UnreadableResponse:
+    """What the operator reads of an answer that could not be taken up through no fault of its own."""
+    log.exception("answer could not be taken up", agency=agency, name=name, exc_info=error)
+    shown = repr(error)[:SHOWN_AT_MOST]
+    return UnreadableResponse(
+        f"it could not be taken up, a fault of the window: {shown}", f"窗口内部错误，回执未能处理：{shown}"
+    )
 
 
 def _quarantine(connection: Connection, document: dict[str, Any], error: UnreadableResponse) -> Received:
@@ -102,13 +126,18 @@ def _take(
     earlier = inbox.same(connection, agency, document["sha256"], document["name"])
     inbox_id = earlier.id if earlier else document["id"]
     fresh: list[tuple[Response, Match | None]] = []
-    doubt: Ambiguous | None = None
+    doubt: Doubtful | None = None
     seen: set[tuple[str, str]] = set()
     for response in responses:
         try:
             found = match(connection, agency, response, response.at or now)
-        except Ambiguous as error:
+        except Doubtful as error:
             found, doubt = None, error
+        if _contradicts(connection, agency, response):
+            doubt = Doubtful(
+                f"its id {response.key} was used before for another answer", f"编号 {response.key} 已用于内容不同的回执"
+            )
+            continue
         if found is None or not _known_already(connection, agency, response, found, seen):
             fresh.append((response, found))
     if not fresh and earlier is not None and earlier.state == "done":
@@ -141,6 +170,15 @@ def _stored(response: Response) -> dict[str, Any]:
     stored: dict[str, Any] = {name: getattr(response, name) for name in Response.__slots__}
     stored["at"] = response.at.isoformat() if response.at else None
     return stored
+
+
+def _contradicts(connection: Connection, agency: str, response: Response) -> bool:
+    """Whether the agency used the id of an earlier answer for one that says something else."""
+    return any(
+        row.response.get(name) != getattr(response, name)
+        for row in inbox.by_key(connection, agency, response.key)
+        for name in ("code", "text", "clearance_form_id")
+    )
 
 
 def _known_already(
@@ -186,8 +224,9 @@ def _add_answer(
             "response": _stored(response),
         },
     )
-    if message.delivery in ("queued", "outcome_unknown", "parked"):
-        # it answers, so it has the message: whatever delivery still doubts is settled
+    if message.delivery in ("queued", "outcome_unknown", "parked") and (found.exact or not message.untouched):
+        # it answers, so it has the message: whatever delivery still doubts is settled. A number alone does not prove that
+        # of a message that surely never left: that one still goes
         outbox.remove(connection, message.id)
         messages.set_sent(connection, [message.id], now)
     taken.declarations[message.declaration_id] = None
@@ -215,7 +254,6 @@ def _keep_unmatched(connection: Connection, response: Response, inbox_id: str, n
 
 def _settle_all(connection: Connection, window: Window, agency: str, now: datetime, taken: _Taken) -> None:
     """Settles every filing touched, then takes up waiting answers that bear a number just made known, until none is left."""
-    left = REMATCHED_AT_MOST
     while taken.declarations:
         for declaration_id in taken.declarations:
             taken.woken |= settle(connection, window, declaration_id, now)
@@ -223,36 +261,38 @@ def _settle_all(connection: Connection, window: Window, agency: str, now: dateti
         numbers, taken.numbers = taken.numbers, set()
         # most of the time nothing waits at all
         for kind, value in sorted(numbers) if inbox.some_unmatched(connection, agency) else ():
-            left -= rematch(connection, window, agency, kind, value, now, taken, left)
+            _rematch(connection, window, agency, kind, value, now, taken)
 
 
-def rematch(
-    connection: Connection,
-    window: Window,
-    agency: str,
-    kind: str,
-    value: str,
-    now: datetime,
-    taken: _Taken,
-    at_most: int = REMATCHED_AT_MOST,
-) -> int:
-    """Takes up answers that wait for a number; returns how many. The filings they touch are left in `taken`."""
-    count = 0
-    for row in inbox.unmatched_by(connection, agency, kind, value, at_most) if at_most > 0 else ():
-        stored = {**row.response, "at": datetime.fromisoformat(at) if (at := row.response["at"]) else None}
-        response = Response(**stored)
-        try:
-            found = match(connection, agency, response, response.at or row.received_at)
-        except Ambiguous:
-            continue
-        if found is None:
-            continue
-        if not _known_already(connection, agency, response, found, set()):
-            _add_answer(connection, window, response, found, row.inbox_id, now, taken)
-        if inbox.remove_unmatched(connection, row.id, row.inbox_id):
-            inbox.set_state(connection, row.inbox_id, "done")
-        count += 1
-    return count
+def _rematch(
+    connection: Connection, window: Window, agency: str, kind: str, value: str, now: datetime, taken: _Taken
+) -> None:
+    """Takes up the answers that wait for a number. The filings they touch are left in `taken`."""
+    after, more = "", True
+    while more:
+        rows = inbox.unmatched_by(connection, agency, kind, value, REMATCHED_AT_MOST, after)
+        for row in rows:
+            _take_waiting_one(connection, window, agency, row, now, taken)
+        more = len(rows) == REMATCHED_AT_MOST
+        after = rows[-1].id if rows else after
+
+
+def _take_waiting_one(
+    connection: Connection, window: Window, agency: str, row: AnyRow, now: datetime, taken: _Taken
+) -> None:
+    """Takes up one waiting answer, if its message can be told now."""
+    stored = {**row.response, "at": datetime.fromisoformat(at) if (at := row.response["at"]) else None}
+    response = Response(**stored)
+    try:
+        found = match(connection, agency, response, response.at or row.received_at)
+    except Doubtful:
+        return
+    if found is None:
+        return
+    if not _known_already(connection, agency, response, found, set()):
+        _add_answer(connection, window, response, found, row.inbox_id, now, taken)
+    if inbox.remove_unmatched(connection, row.id, row.inbox_id):
+        inbox.set_state(connection, row.inbox_id, "done")
 
 
 def take_waiting(
@@ -261,6 +301,6 @@ def take_waiting(
     """For a filing just accepted: answers that came before its reference did. Returns the agencies with something to send."""
     taken = _Taken()
     for agency in agencies:
-        rematch(connection, window, agency, "refers_to", reference, now, taken)
+        _rematch(connection, window, agency, "refers_to", reference, now, taken)
         _settle_all(connection, window, agency, now, taken)
     return taken.woken

@@ -13,7 +13,7 @@ from declarations.form import Declaration
 from declarations.rulebook import Rulebook
 from declarations.status import LegStatus
 from gateway import finding
-from gateway.database.stores import declarations, inbox, messages
+from gateway.database.stores import declarations, inbox, messages, outbox
 from gateway.database.types import AnyRow
 from gateway.journal import ACTS
 from gateway.standing import NUMBERS, combined_of, legs_of
@@ -21,6 +21,8 @@ from gateway.standing import NUMBERS, combined_of, legs_of
 if TYPE_CHECKING:
     from gateway.wiring import Window
 
+TECHNICAL = frozenset({"zh", "en"})
+"""Details of an act that are for operators: they may tell internal addresses."""
 SPOKEN = frozenset({"rejected", "not_passed", "held"})
 """States whose answers speak of the form or the goods: their words are shown as faults, at the field where they name one."""
 
@@ -65,6 +67,7 @@ def declaration(connection: Connection, window: Window, found: AnyRow) -> dict[s
     legs = legs_of(window, rows, answers)
     combined = combined_of(window, rows, legs)
     version = declarations.version(connection, found.id, found.version)
+    behind = _behind(connection, rows)
     return {
         "id": found.id,
         "reference": found.reference,
@@ -88,6 +91,7 @@ def declaration(connection: Connection, window: Window, found: AnyRow) -> dict[s
             row.agency: _leg(
                 row,
                 legs[row.agency],
+                behind.get(row.id),
                 _leg_faults(connection, window, row, legs[row.agency], answers),
             )
             for row in rows
@@ -107,7 +111,18 @@ def declaration(connection: Connection, window: Window, found: AnyRow) -> dict[s
     }
 
 
-def _leg(row: AnyRow, leg: LegStatus, faults: list[dict[str, Any]]) -> dict[str, Any]:
+def _behind(connection: Connection, rows: Sequence[AnyRow]) -> dict[str, str]:
+    """Messages that stand behind an earlier one to the same agency, which goes or is cleared up first: id -> its id."""
+    queued = [row for row in rows if row.delivery == "queued" and row.version > 1]
+    if not queued:
+        return {}
+    before = outbox.of_messages(
+        connection, [row.id for row in messages.of_declaration(connection, queued[0].declaration_id) if not row.current]
+    )
+    return {row.id: message_id for row in queued for message_id, first in before.items() if first.agency == row.agency}
+
+
+def _leg(row: AnyRow, leg: LegStatus, behind: str | None, faults: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "agency_zh": leg.agency_zh,
         "agency_en": leg.agency_en,
@@ -127,6 +142,7 @@ def _leg(row: AnyRow, leg: LegStatus, faults: list[dict[str, Any]]) -> dict[str,
         "unified_number": row.unified_number,
         "clearance_form_id": row.clearance_form_id,
         "waits_for": row.waits_for if row.delivery == "waiting" else None,
+        "waits_behind": behind,
         "obligations": [
             {
                 name: getattr(owed, name)
@@ -192,9 +208,9 @@ def act(window: Window, row: AnyRow) -> dict[str, Any]:
         "code": row.code,
         "zh": zh,
         "en": en,
-        "text": details.get("zh"),
+        "text": None,
         "actor": row.actor,
-        "details": details,
+        "details": {name: value for name, value in details.items() if name not in TECHNICAL},
     }
 
 

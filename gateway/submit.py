@@ -140,7 +140,9 @@ async def submit(
     else:
         window.wake(woken | {leg["agency"] for leg in legs if leg["id"] in made.bodies})
         return reply
-    return await window.database.read(lambda connection: _clash(connection, window, key, form, caller, clash))
+    return await window.database.read(
+        lambda connection: explained(connection, window, key, form, caller, declaration_id, clash)
+    )
 
 
 async def checked(window: Window, caller: Caller, form: filing.Form, declaration_id: str | None = None) -> Reply:
@@ -211,13 +213,20 @@ def duplicate(window: Window, form: filing.Form, declaration_id: str) -> Duplica
     )
 
 
-def _clash(
-    connection: Connection, window: Window, key: Key | None, form: filing.Form, caller: Caller, error: IntegrityError
+def explained(
+    connection: Connection,
+    window: Window,
+    key: Key | None,
+    form: filing.Form,
+    caller: Caller,
+    declaration_id: str,
+    error: IntegrityError,
 ) -> Reply:
-    """Why a filing could not be added: the same request won the race, or its reference is on a live filing."""
+    """Why a filing could not be added: the same request won the race, or its reference is on another live filing; raises
+    `error` again when it was neither."""
     if key is not None and (kept := key.replayed(connection)) is not None:
         return kept
     other = declarations.live(connection, caller.organisation_id, form.declaration.form, form.reference)
-    if other is not None:
-        raise duplicate(window, form, other)
+    if other not in (None, declaration_id):
+        raise duplicate(window, form, str(other))
     raise error

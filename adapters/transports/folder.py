@@ -1,7 +1,7 @@
 """Folder exchange (facts, section 6): zips go into OutBox, answers come into InBox, refused files lie in FailBox.
 
-A file is complete when it bears its final name: it is written as `<name>.temp`, flushed to the disk, then renamed.
-What was taken up is moved to `Archive/YYYYMMDD` (UTC). No move ever replaces a file.
+A file is complete when it bears its final name: it is written as `<name>.<chance>.temp`, flushed to the disk, then linked.
+What was taken up is moved to `Archive/YYYYMMDD` (UTC). Nothing ever replaces a file.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import secrets
 import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -20,19 +21,22 @@ from declarations.errors import AgencyRefused, AgencyUnavailable, OutcomeUnknown
 
 TEMPORARY = ".temp"
 OUT, IN, FAIL, ARCHIVE = "OutBox", "InBox", "FailBox", "Archive"
+LONGEST_NAME = 255 - len(".01234567" + TEMPORARY)
+"""Bytes a disk takes in a file's name, less what the temporary name adds."""
 BATCH = 200
 """Answers collected at a time: bounds memory when an agency empties a backlog into InBox."""
 
 
 def exchange_name(outgoing: Outgoing) -> str:
-    """The message's file name without `.zip`: trader's reference, time of acceptance, id. The same on every attempt.
+    """The message's file name without `.zip`: trader's reference, time of acceptance, end of the id (all chance). The same on
+    every attempt.
 
     The agency keeps this name in its answers' names, so it leads back to the message.
     """
     at = outgoing.accepted_at.astimezone(UTC)
     # a reference may hold what a file name may not; a leading dot would hide the file
     reference = quote(outgoing.reference, safe="").replace(".", "%2E")
-    return f"{reference}_{at:%Y%m%d%H%M%S}{at.microsecond // 1000:03d}_{outgoing.message_id[:8]}"
+    return f"{reference}_{at:%Y%m%d%H%M%S}{at.microsecond // 1000:03d}_{outgoing.message_id[-8:]}"
 
 
 def pack(name: str, body: bytes, at: datetime) -> bytes:
@@ -49,13 +53,23 @@ def pack(name: str, body: bytes, at: datetime) -> bytes:
 
 
 def place(directory: Path, name: str, body: bytes) -> None:
-    """Writes a file so that a reader sees it whole or not at all, and a power cut does not take it back."""
-    temporary = directory / (name + TEMPORARY)
-    with open(temporary, "wb") as file:
-        file.write(body)
-        file.flush()
-        os.fsync(file.fileno())
-    os.rename(temporary, directory / name)
+    """Writes a file so that a reader sees it whole or not at all, and a power cut does not take it back.
+
+    The same bytes under that name are the file itself; raises FileExistsError when it holds others, and leaves them alone.
+    """
+    # a name of its own: an attempt that was given up may still be writing, and what it wrote may be linked already
+    temporary = directory / f"{name}.{secrets.token_hex(4)}{TEMPORARY}"
+    try:
+        with open(temporary, "xb") as file:
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(temporary, directory / name)
+    except FileExistsError:
+        if (directory / name).read_bytes() != body:
+            raise
+    finally:
+        temporary.unlink(missing_ok=True)
     _sync(directory)
 
 
@@ -129,7 +143,7 @@ class FolderChannel:
         name = exchange_name(outgoing)
         file_name = name + ".zip"
         box = self._root / OUT
-        if len(os.fsencode(file_name + TEMPORARY)) > 255:
+        if len(os.fsencode(file_name)) > LONGEST_NAME:
             raise AgencyRefused(
                 f"reference {outgoing.reference!r} is too long for an exchange file name",
                 f"编号 {outgoing.reference!r} 过长，不能作为交换文件名",
@@ -138,8 +152,13 @@ class FolderChannel:
             box.mkdir(parents=True, exist_ok=True)
             place(box, file_name, pack(name, outgoing.body, outgoing.accepted_at))
         except OSError as error:
-            # the rename is the moment of handing over: before it the agency cannot have seen the message
-            if (box / file_name).exists():
+            there = (box / file_name).exists()
+            if there and isinstance(error, FileExistsError):
+                raise AgencyRefused(
+                    f"OutBox holds another file named {file_name}", f"OutBox 中已有内容不同的同名文件 {file_name}"
+                ) from error
+            # the link is the moment of handing over: before it the agency cannot have seen the message
+            if there:
                 raise OutcomeUnknown(
                     f"{file_name} lies in OutBox, but the disk did not confirm it: {error}",
                     f"{file_name} 已在 OutBox 中，但磁盘未确认：{error}",

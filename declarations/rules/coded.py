@@ -87,6 +87,8 @@ class CodedItems:
         if not code_list.codes and code_list.well_formed(value):
             return None  # nobody published the list: its form is all that can be checked
         if code_list.get(value, self._snapshot.on):
+            if not code_list.complete and self._may_be_unknown(described):
+                return None  # what goes as written unknown goes as written known
             return Finding(item, row, value, words="unmapped", agency=self._without(described, value))
         periods = code_list.codes.get(value)
         if periods:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.exceptions import HTTPException
 
@@ -54,6 +55,20 @@ def agency_caller(agency: str, caller: Annotated[Caller, Depends(known_caller)])
     if caller.name != agency:
         raise Forbidden(f"this token is not {agency}'s", "该令牌不属于此机构")
     return caller
+
+
+def no_strange_parameters(request: Request) -> None:
+    """Refuses query parameters that the address does not know or that stand twice: a misspelt check_only would file for real."""
+    route = request.scope.get("route")
+    known = {field.alias for field in route.dependant.query_params} if isinstance(route, APIRoute) else set()
+    given = [name for name, _ in request.query_params.multi_items()]
+    strange = sorted({name for name in given if name not in known or given.count(name) > 1})
+    if strange:
+        names, said = ", ".join(strange), ", ".join(sorted(known)) or "none"
+        raise BadRequest(
+            f"unknown or repeated query parameters: {names}; known here: {said}",
+            f"查询参数未知或重复：{names}；可用：{said}",
+        )
 
 
 WindowOf = Annotated[Window, Depends(window_of)]

@@ -16,7 +16,7 @@ from declarations.codelists import FOLDER, CodeList
 from declarations.errors import BadConfiguration, NotFound
 from declarations.rulebook import Rulebook
 from gateway.cli import console
-from gateway.config import load_settings
+from gateway.cli.files import Desk, open_desk
 
 app = typer.Typer(no_args_is_help=True, help="代码表：比对、载入官方清单 / code lists: compare and load official lists")
 
@@ -36,9 +36,10 @@ Json = Annotated[bool, typer.Option("--json", help="JSON for scripts")]
 @app.command()
 def diff(file: File, name: ListName = None, on: On = None, complete: Complete = False, as_json: Json = False) -> None:
     """Show what an official list would change, and which table rows use what changes. Writes nothing."""
-    rulebook = Rulebook.load(load_settings().tables_dir)
+    desk = open_desk()
+    rulebook = desk.rulebook
     current = _list(rulebook, file, name)
-    changes = codeload.diff(current, file.read_bytes(), _day(on), complete=complete)
+    changes = codeload.diff(current, file.read_bytes(), _day(desk, on), complete=complete)
     touched = _touched(rulebook, current, changes)
     if as_json:
         console.print_json(
@@ -64,11 +65,11 @@ def load(
     ] = False,
 ) -> None:
     """Write an official list into its table: old values end on the day, new ones begin; nothing is rewritten backwards."""
-    root = load_settings().tables_dir
-    rulebook = Rulebook.load(root)
+    desk = open_desk()
+    root, rulebook = desk.settings.tables_dir, desk.rulebook
     current = _list(rulebook, file, name)
     path = f"{FOLDER}{current.name}.csv"
-    data, day = file.read_bytes(), _day(on)
+    data, day = file.read_bytes(), _day(desk, on)
     changes = codeload.diff(current, data, day, complete=complete)
     text = codeload.load(current, rulebook.bundle.text(path), data, day, complete=complete, reference=reference)
     _show(current, changes, _touched(rulebook, current, changes))
@@ -97,8 +98,8 @@ def _list(rulebook: Rulebook, file: Path, name: str | None) -> CodeList:
         ) from None
 
 
-def _day(on: datetime | None) -> date:
-    return on.date() if on else date.today()
+def _day(desk: Desk, on: datetime | None) -> date:
+    return on.date() if on else desk.context.today
 
 
 def _touched(rulebook: Rulebook, current: CodeList, changes: list[codeload.Change]) -> list[codeload.Touched]:

@@ -10,7 +10,7 @@ from declarations.errors import InvalidDeclaration, UnreadableDocument
 from declarations.faults import Fault
 from declarations.form import Declaration
 from declarations.rulebook import Context, Rulebook
-from gateway import ids
+from gateway import filing, ids
 from gateway.clock import Clock, system_clock
 from gateway.config import Settings, load_settings
 
@@ -29,13 +29,7 @@ class Desk:
     def filing_values(self, declaration: Declaration) -> dict[str, str]:
         """What the window would supply if the declaration were filed now (mappings/filing.csv)."""
         at = self.context.accepted_at
-        return {
-            **self.settings.filer,
-            "message_id": ids.new_id(ids.MESSAGE, at),
-            "accepted_at": at.isoformat(),
-            "sign_date": at.isoformat(),
-            "scope": declaration.scope,
-        }
+        return filing.filing_values(self.settings, declaration, at, ids.new_id(ids.MESSAGE, at))
 
 
 def open_desk(clock: Clock = system_clock) -> Desk:

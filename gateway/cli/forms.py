@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -52,6 +53,8 @@ def split(
     clearance_form: ClearanceForm = "",
 ) -> None:
     """拆分为各机构报文 / Write each agency's message. One that would wait is a preview until --clearance-form is given."""
+    if clearance_form and not re.fullmatch("[0-9]{18}", clearance_form):
+        raise BadRequest("--clearance-form takes 18 digits", "--clearance-form 应为 18 位数字")
     desk = open_desk()
     declaration = valid_declaration(desk, file)
     made = [(leg, _message(desk, declaration, leg, clearance_form)) for leg in _legs(desk, declaration)]

@@ -30,6 +30,9 @@ class Moment(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
         if value is None:
             return None
+        if value.utcoffset() is None:
+            # astimezone would take it for the machine's own time
+            raise ValueError(f"{value} has no time zone")
         moment = value.astimezone(UTC)
         if dialect.name == "postgresql":
             return moment

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from declarations.errors import (
     AgencyRefused,
@@ -20,7 +21,7 @@ from declarations.errors import (
 from gateway import amend, ask
 from gateway.database.stores import outbox
 from gateway.receive import receive
-from gateway.submit import Reply
+from gateway.submit import Key, Reply
 from gateway.wiring import Window
 from tests.support.windows import (
     CLIENT,
@@ -190,6 +191,63 @@ async def test_a_repeated_correction_files_one_version(tmp_path: Path) -> None:
         assert len(agency(window, "customs").got) == 2
 
 
+async def test_the_same_correction_that_came_first_gives_its_reply(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = TickingClock()
+    async with window_at(tmp_path, clock) as window:
+        declaration_id = await rejected(window, clock)
+        body = sample(ELECTRONICS, total_net_mass="2479")
+        first = await amend.refile(window, CLIENT, declaration_id, body, JSON, idempotency_key="v2")
+        # as if the first had been committed while the second was between two of its statements
+        looks = iter([None, None])
+        replayed = Key.replayed
+        monkeypatch.setattr(Key, "replayed", lambda self, connection: next(looks, replayed(self, connection)))
+        again = await amend.refile(window, CLIENT, declaration_id, body, JSON, idempotency_key="v2")
+        assert again.body == first.body
+
+
+async def test_a_reference_used_since_is_told_with_its_filing(tmp_path: Path) -> None:
+    async with window_at(tmp_path) as window:
+        withdrawn = (await file(window)).body["id"]
+        await amend.withdraw(window, CLIENT, withdrawn)
+        later = (await file(window)).body["id"]
+        with pytest.raises(DuplicateReference) as refused:
+            await refile(window, withdrawn)
+        assert refused.value.details["declaration_id"] == later
+        assert [fault.code for fault in refused.value.faults] == ["R-HDR-02"]
+
+
+async def test_another_clash_of_the_storage_is_not_called_a_duplicate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = TickingClock()
+    async with window_at(tmp_path, clock) as window:
+        declaration_id = await rejected(window, clock)
+
+        def clash(*_: object) -> None:
+            raise IntegrityError("INSERT", {}, Exception("UNIQUE"))
+
+        monkeypatch.setattr(amend.search, "add_missing", clash)
+        with pytest.raises(IntegrityError):
+            await refile(window, declaration_id)
+
+
+async def test_a_correction_behind_a_message_in_doubt_says_so(tmp_path: Path) -> None:
+    async with window_at(tmp_path, delivery_backoff_seconds=600) as window:
+        agency(window, "inspection").troubles = [OutcomeUnknown("reset")]
+        declaration_id = (await file(window, COSMETICS)).body["id"]
+        await deliver(window)
+        doubted = (await ask.declaration(window, CLIENT, declaration_id))["legs"]["inspection"]
+        assert (doubted["state"], doubted["waits_behind"]) == ("outcome_unknown", None)
+        await amend.withdraw(window, CLIENT, declaration_id)
+        await refile(window, declaration_id, COSMETICS, total_gross_mass="215.50", package_quantity=31)
+        await deliver(window)
+        both = (await ask.declaration(window, CLIENT, declaration_id))["legs"]
+        assert (both["inspection"]["state"], both["inspection"]["version"]) == ("queued", 2)
+        assert (both["inspection"]["waits_behind"], both["customs"]["waits_behind"]) == (doubted["message_id"], None)
+
+
 async def test_a_filing_not_sent_yet_is_withdrawn_whole(tmp_path: Path) -> None:
     async with window_at(tmp_path) as window:
         declaration_id = (await file(window, COSMETICS)).body["id"]
@@ -258,3 +316,17 @@ async def test_a_parked_message_is_replaced_by_its_correction(tmp_path: Path) ->
         await deliver(window)
         assert (await legs(window, declaration_id))["inspection"] == ("sent", 2)
         assert (await ask.operator_faults(window))["items"] == []
+
+
+async def test_what_an_agency_has_released_is_not_filed_with_it_a_second_time(tmp_path: Path) -> None:
+    """A second declaration of released goods would be a second entry; changing them is an amendment (修撤单)."""
+    clock = TickingClock()
+    async with window_at(tmp_path, clock) as window:
+        declaration_id = await cleared(window, clock)
+        await receive(window, "inspection", inspected("80", BOTH, clock.tick(60), number="310400115000123"))
+        with pytest.raises(MoveNotAllowed) as refused:
+            await refile(window, declaration_id, COSMETICS, contract_id="CHANGED-FOR-BOTH")
+        assert "修撤单" in refused.value.message_zh
+        assert "Inspection" in refused.value.message_en
+        reply = await refile(window, declaration_id, COSMETICS, remarks="only customs gets the remarks")
+        assert [leg["agency"] for leg in reply.body["legs"] if leg["state"] == "queued"] == ["customs"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -11,8 +13,9 @@ import orjson
 import pytest
 from lxml import etree
 
+from gateway.api.codes import search_list
 from tests.support.served import JSON, Site, problem, served, status_of
-from tests.support.windows import ROOT
+from tests.support.windows import ROOT, TickingClock, window_at
 
 SAMPLES = sorted(path for path in (ROOT / "samples").glob("*.json") if path.name != "expected.json")
 
@@ -75,6 +78,12 @@ async def test_codes_are_those_of_the_day_asked_for(http: aiohttp.ClientSession)
     await problem(await http.get("/api/v1/codes/CL_NOTHING"), 404, "not_found")
     lists = await (await http.get("/api/v1/codes")).json()
     assert "CL_COUNTRY" in [each["list"] for each in lists["lists"]]
+
+
+async def test_today_begins_at_midnight_where_the_trade_is(tmp_path: Path) -> None:
+    async with window_at(tmp_path, TickingClock(datetime(2015, 10, 23, 17, tzinfo=UTC))) as window:
+        found = orjson.loads((await search_list(window, "CL_COUNTRY", q="fg", limit=1)).body)
+        assert found["on"] == "2015-10-24"
 
 
 async def test_the_documentation_opens_without_the_internet(http: aiohttp.ClientSession) -> None:

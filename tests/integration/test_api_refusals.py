@@ -213,3 +213,18 @@ async def test_a_caller_that_hangs_up_in_mid_body_hurts_nobody(site: Site, clien
     writer.close()
     await writer.wait_closed()
     assert await status_of(await client.get("/readyz")) == 200
+
+
+@pytest.mark.parametrize("query", ["check_onyl=true", "check_only=true&check_only=false"])
+async def test_a_misspelt_or_doubled_parameter_does_not_file(client: aiohttp.ClientSession, query: str) -> None:
+    answer = await client.post(f"{ADDRESS}?{query}", data=SAMPLE, headers=JSON)
+    problem = await answer.json()
+    assert (answer.status, problem["code"]) == (400, "bad_request")
+    assert "check_on" in problem["detail"]
+    assert "check_on" in problem["detail_zh"]
+
+
+@pytest.mark.parametrize("query", ["state=xyz", "obligation=zzz", "cursor=zzz", "cursor=", "bogus=1"])
+async def test_a_search_for_what_cannot_be_is_refused_with_words(client: aiohttp.ClientSession, query: str) -> None:
+    answer = await client.get(f"{ADDRESS}?{query}")
+    assert (answer.status, (await answer.json())["code"]) == (400, "bad_request")

@@ -28,7 +28,7 @@ from gateway.database.prepared import Prepared
 from gateway.database.schema import metadata, organisation
 from gateway.database.sqlite import SqliteDatabase
 from gateway.database.stores import bundles, inbox, messages, outbox
-from gateway.database.types import database_now
+from gateway.database.types import Moment, database_now
 from gateway.wiring import Window
 from tests.support.windows import CLIENT, ROOT, TickingClock, file, window_at
 
@@ -232,6 +232,11 @@ async def test_moments_keep_their_instant_and_sort(tmp_path: Path) -> None:
     assert found == sorted(moments)
     assert all(moment.tzinfo is UTC for moment in found)
     await database.close()
+
+
+def test_a_moment_without_its_zone_is_refused() -> None:
+    with pytest.raises(ValueError, match="time zone"):
+        Moment().process_bind_param(datetime(2015, 10, 22, 9, 2, 3), postgresql.dialect())
 
 
 async def test_the_databases_clock_is_a_moment_like_ours(tmp_path: Path) -> None:

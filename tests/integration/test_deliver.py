@@ -11,12 +11,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from sqlalchemy import Connection, select, update
 
 from adapters.agency import Outgoing
 from adapters.transports.folder import FolderChannel
-from declarations.errors import AgencyRefused, AgencyUnavailable, OnewindowError, OutcomeUnknown
+from declarations.errors import AgencyRefused, AgencyUnavailable, OnewindowError, OutcomeUnknown, StorageUnavailable
 from gateway import ask
 from gateway.database import schema
 from gateway.database.stores import messages, outbox
@@ -282,6 +283,37 @@ async def test_a_hanging_agency_delays_no_other(tmp_path: Path) -> None:
         assert time.monotonic() - started < 2
         for task in window._tasks:
             task.cancel()
+
+
+async def test_a_fault_of_one_recording_waits_for_its_siblings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with window_at(tmp_path) as window:
+        first = (await file(window)).body["id"]
+        second = (await file(window, trader_assigned_reference_id="SECOND")).body["id"]
+        deliverer, record = window.deliverers["customs"], window.deliverers["customs"]._record
+
+        async def fail(row: Any, token: str, error: OnewindowError | None) -> None:
+            if row.declaration_id == first:
+                raise StorageUnavailable("no room")
+            await asyncio.sleep(0.05)
+            await record(row, token, error)
+
+        monkeypatch.setattr(deliverer, "_record", fail)
+        with pytest.raises(StorageUnavailable):
+            await deliverer.run_once()
+        assert (await leg(window, second))["state"] == "sent", "recorded before the fault shows"
+
+
+@pytest.mark.parametrize("trouble", [AgencyRefused, OutcomeUnknown])
+async def test_technical_words_reach_operators_and_never_traders(tmp_path: Path, trouble: type[OnewindowError]) -> None:
+    words = "no answer from http://10.0.0.7:8092/messages"
+    async with window_at(tmp_path, tables=changed_rulebook(HOLDS)) as window:
+        agency(window, "customs").troubles = [trouble(words, words)]
+        declaration_id = (await file(window)).body["id"]
+        await deliver(window)
+        for seen in (ask.declaration, ask.timeline, ask.messages):
+            assert b"10.0.0.7" not in orjson.dumps(await seen(window, CLIENT, declaration_id))
+        (shown,) = (await ask.operator_faults(window))["items"]
+        assert (shown["text"], shown["reason"], shown["reason_zh"]) == (words, words, words)
 
 
 async def test_urgent_goes_first(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 import random
@@ -15,11 +16,13 @@ from typing import Any
 import pytest
 
 from adapters.transports.folder import FolderChannel, exchange_name
-from declarations.errors import InvalidDeclaration, NotFound, OutcomeUnknown
-from gateway import ask, standing
+from declarations.errors import AgencyUnavailable, InvalidDeclaration, NotFound, OutcomeUnknown, StorageUnavailable
+from gateway import amend, ask, standing
+from gateway import receive as door
 from gateway.collect import Collector
+from gateway.database.stores import inbox, messages
 from gateway.matching import exchange_names
-from gateway.receive import receive
+from gateway.receive import REMATCHED_AT_MOST, receive
 from gateway.submit import submit
 from gateway.wiring import Window
 from tests.support.windows import (
@@ -252,6 +255,49 @@ async def test_what_cannot_be_read_is_kept_for_the_operator(tmp_path: Path, body
         assert (fault["kind"], fault["name"]) == ("quarantined", "strange.xml")
 
 
+@pytest.mark.parametrize("place", ["read", "take"])
+async def test_an_answer_that_trips_a_fault_of_ours_is_kept_for_the_operator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    async with window_at(tmp_path) as window:
+        declaration_id = await sent(window)
+
+        def fail(*_: object) -> None:
+            raise KeyError("ours")
+
+        with monkeypatch.context() as broken:
+            if place == "read":
+                broken.setattr(type(window.rulebook.agencies["customs"].answers), "read", fail)
+            else:
+                broken.setattr(door, "_settle_all", fail)
+            received = await receive(window, "customs", receipt(REFERENCE), "a.xml")
+        assert received.state == "quarantined"
+        assert "KeyError('ours')" in (received.reason or "")
+        (fault,) = (await ask.operator_faults(window))["items"]
+        assert (fault["kind"], fault["inbox_id"], fault["name"]) == ("quarantined", received.inbox_id, "a.xml")
+        kept = await window.database.read(lambda connection: inbox.get(connection, received.inbox_id))
+        assert kept is not None
+        assert kept.body == receipt(REFERENCE)
+        assert (await shown(window, declaration_id))["legs"]["customs"]["state"] == "sent", "nothing half taken"
+        # it may come again once the fault is mended
+        assert (await receive(window, "customs", receipt(REFERENCE), "a.xml")).state == "done"
+        assert (await ask.operator_faults(window))["items"] == []
+
+
+async def test_an_answer_is_not_acknowledged_while_nothing_can_be_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with window_at(tmp_path) as window:
+
+        def full(*_: object) -> None:
+            raise StorageUnavailable("the disk is full")
+
+        monkeypatch.setattr(door, "_take", full)
+        with pytest.raises(StorageUnavailable):
+            await receive(window, "customs", receipt(REFERENCE))
+        assert (await ask.operator_faults(window))["items"] == []
+
+
 async def test_an_unknown_code_is_shown_and_changes_nothing_until_a_table_knows_it(tmp_path: Path) -> None:
     clock = TickingClock()
     async with window_at(tmp_path, clock) as window:
@@ -290,6 +336,113 @@ async def test_an_answer_that_comes_before_its_reference_is_kept_and_matched_lat
         )
         assert (await ask.operator_faults(window))["items"] == []
         assert (await receive(window, "customs", receipt(REFERENCE))).state == "duplicate"
+        await deliver(window)
+        assert len(agency(window, "customs").got) == 1, "what was told before its sending is no proof that it was sent"
+
+
+async def test_an_answer_older_than_every_filing_of_its_reference_waits_on(tmp_path: Path) -> None:
+    clock = TickingClock()
+    async with window_at(tmp_path, clock) as window:
+        await receive(window, "inspection", inspected("60", BOTH, clock(), add=FORM))
+        clock.tick(60)
+        declaration_id = (await file(window, COSMETICS)).body["id"]
+        assert (await shown(window, declaration_id))["legs"]["inspection"]["state"] == "queued"
+        (fault,) = (await ask.operator_faults(window))["items"]
+        assert fault["kind"] == "waiting"
+        await deliver(window)
+        assert [each.declaration_id for each in agency(window, "inspection").got] == [declaration_id]
+
+
+async def test_all_answers_that_wait_for_a_reference_are_taken_up(tmp_path: Path) -> None:
+    async with window_at(tmp_path) as window:
+        for number in range(2 * REMATCHED_AT_MOST + 1):
+            assert (await receive(window, "customs", receipt(REFERENCE, message=str(number)))).state == "waiting"
+        await file(window)
+        assert (await ask.operator_faults(window))["items"] == []
+
+
+@pytest.mark.parametrize("tried", [False, True])
+async def test_a_late_answer_to_a_returned_version_leaves_its_correction_to_be_sent(
+    tmp_path: Path, tried: bool
+) -> None:
+    clock = TickingClock()
+    async with window_at(tmp_path, clock) as window:
+        customs = await sent(window)
+        await receive(window, "customs", receipt(REFERENCE))
+        await receive(window, "customs", result("E", clock.tick(60), note="净重有误"))
+        both = await sent(window, COSMETICS)
+        await receive(window, "inspection", inspected("30", BOTH, clock.tick(60), info="净重有误"))
+        clock.tick(60)
+        await amend.refile(window, CLIENT, customs, sample(ELECTRONICS, remarks="corrected"), JSON)
+        await amend.refile(window, CLIENT, both, sample(COSMETICS, remarks="corrected"), JSON)
+        if tried:
+            for name in ("customs", "inspection"):
+                agency(window, name).troubles = [AgencyUnavailable("down", retry_after=0.2)]
+            for deliverer in window.deliverers.values():
+                await deliverer.run_once()
+        # by number and by reference, both made after the corrections were accepted
+        await receive(window, "customs", result("E", clock.tick(60), note="净重有误，请更正"))
+        await receive(window, "inspection", inspected("30", BOTH, clock(), info="净重有误，请更正"))
+        for declaration_id, name in ((customs, "customs"), (both, "inspection")):
+            assert (await shown(window, declaration_id))["legs"][name]["state"] == "queued"
+        if tried:
+            await asyncio.sleep(0.25)
+        await deliver(window)
+        for name in ("customs", "inspection"):
+            assert [each.version for each in agency(window, name).got] == [1, 2]
+        # once it is sent, an answer by number is the correction's
+        await receive(window, "customs", result("L", clock.tick(60), entry=ENTRY))
+        assert (await shown(window, customs))["legs"]["customs"]["state"] == "accepted"
+
+
+async def test_a_late_answer_to_a_cancelled_filing_is_not_its_successors(tmp_path: Path) -> None:
+    clock = TickingClock()
+    async with window_at(tmp_path, clock) as window:
+        old = await sent(window)
+        await receive(window, "customs", receipt(REFERENCE))
+        ((_, cancels), *_) = (code for code, row in window.responses("customs").items() if row.state == "cancelled")
+        await receive(window, "customs", result(cancels, clock.tick(60)))
+        assert (await shown(window, old))["status"] == "cancelled"
+        clock.tick(60)
+        new = (await file(window)).body["id"]
+        rows = await window.database.read(
+            lambda connection: messages.by_number(connection, "customs", "reference", REFERENCE)
+        )
+        assert [row.declaration_id for row in rows] == [new, old], "the live one first"
+        assert (await receive(window, "customs", receipt(REFERENCE, message="again"))).state == "done"
+        assert (await shown(window, new))["legs"]["customs"]["state"] == "queued"
+        await deliver(window)
+        assert [each.declaration_id for each in agency(window, "customs").got] == [old, new]
+        assert (await receive(window, "customs", receipt(REFERENCE, "I20150000000000002"))).state == "done"
+        assert (await shown(window, new))["legs"]["customs"]["state"] == "stored"
+
+
+@pytest.mark.parametrize("delivered", [False, True])
+async def test_a_filing_accepted_after_an_answer_was_made_is_not_the_answered_one(
+    tmp_path: Path, delivered: bool
+) -> None:
+    clock = TickingClock()
+    async with window_at(tmp_path, clock) as window:
+        await add_organisation(window, STRANGER.organisation_id)
+        first = await sent(window, COSMETICS)
+        made = clock.tick(60)
+        clock.tick(60)
+        second = (await submit(window, STRANGER, sample(COSMETICS), JSON)).body["id"]
+        if delivered:
+            await deliver(window)
+        assert (await receive(window, "inspection", inspected("20", BOTH, made))).state == "done"
+        assert (await shown(window, first))["legs"]["inspection"]["state"] != "sent"
+        await deliver(window)
+        assert [each.declaration_id for each in agency(window, "inspection").got] == [first, second]
+
+
+async def test_many_withdrawn_filings_do_not_hide_the_live_one(tmp_path: Path) -> None:
+    async with window_at(tmp_path) as window:
+        for _ in range(messages.MATCHED_AT_MOST):
+            await amend.withdraw(window, CLIENT, (await file(window)).body["id"])
+        declaration_id = await sent(window)
+        assert (await receive(window, "customs", receipt(REFERENCE))).state == "done"
+        assert (await shown(window, declaration_id))["legs"]["customs"]["state"] == "stored"
 
 
 async def test_an_answer_settles_the_doubt_about_its_delivery(tmp_path: Path) -> None:
@@ -455,3 +608,40 @@ def test_exchange_names_are_found_inside_answers_names() -> None:
     for name in (None, "", "Successed_1.xml", "A_2015102301000025_M01ABCDE.xml", f"{ours}9.xml"):
         assert ours not in exchange_names(name)
     assert list(itertools.islice(exchange_names(ours), 1)) == [ours]
+
+
+async def test_an_answer_under_an_id_used_before_is_kept_for_the_operator(tmp_path: Path) -> None:
+    """The agency's mistake must not swallow a rejection as a repetition of something else."""
+    clock = TickingClock()
+    async with window_at(tmp_path, clock) as window:
+        await file(window, COSMETICS)
+        await deliver(window)
+        first = inspected("10", BOTH, clock.tick(60), own_id="Q1")
+        assert (await receive(window, "inspection", first)).state == "done"
+        assert (await receive(window, "inspection", first)).state == "duplicate"
+        other = await receive(window, "inspection", inspected("30", BOTH, clock.tick(60), info="退单", own_id="Q1"))
+        assert other.state == "quarantined"
+        assert "Q1" in (other.reason or "")
+        assert any(item["reason"] == other.reason for item in (await ask.operator_faults(window))["items"])
+
+
+async def test_an_answer_whose_numbers_contradict_each_other_is_attributed_to_nobody(tmp_path: Path) -> None:
+    clock = TickingClock()
+    async with window_at(tmp_path, clock) as window:
+        declaration_id = (await file(window, COSMETICS)).body["id"]
+        await deliver(window)
+        await file(window, COSMETICS, trader_assigned_reference_id="ANOTHERFILING")
+        own = (await ask.declaration(window, CLIENT, declaration_id))["legs"]["inspection"]["message_id"]
+        mixed = inspected("20", "ANOTHERFILING", clock.tick(60)).replace(
+            b"</DCL_RESPONSE>", f"<EntUuid>{own}</EntUuid></DCL_RESPONSE>".encode()
+        )
+        assert (await receive(window, "inspection", mixed)).state == "quarantined"
+        assert (await ask.declaration(window, CLIENT, declaration_id))["legs"]["inspection"]["state"] == "sent"
+
+
+async def test_a_clearance_form_issued_without_its_number_is_no_answer(tmp_path: Path) -> None:
+    clock = TickingClock()
+    async with window_at(tmp_path, clock) as window:
+        await file(window, COSMETICS)
+        await deliver(window)
+        assert (await receive(window, "inspection", inspected("60", BOTH, clock.tick(60)))).state == "quarantined"

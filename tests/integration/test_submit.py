@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from sqlalchemy import Connection, func, select
 
 from declarations.errors import (
+    BadConfiguration,
     DuplicateReference,
     IdempotencyKeyReused,
     InvalidDeclaration,
@@ -18,8 +21,10 @@ from declarations.errors import (
     TooLarge,
     UnreadableDocument,
 )
-from gateway import amend, ask
+from gateway import amend, ask, filing
+from gateway.cli.files import Desk
 from gateway.database import schema
+from gateway.database.stores import messages as stored
 from gateway.submit import submit
 from gateway.wiring import Window
 from tests.support.windows import (
@@ -245,3 +250,25 @@ async def test_pages_follow_each_other_newest_first(tmp_path: Path) -> None:
         day = clock().date()
         assert len((await ask.find(window, CLIENT, since=day, until=day))["items"]) == 5
         assert (await ask.find(window, CLIENT, until=day.replace(day=day.day - 1)))["items"] == []
+        for ends in ({"until": date.max}, {"since": date.min}, {"since": date.min, "until": date.max}):
+            assert len((await ask.find(window, CLIENT, **ends))["items"]) == 5  # type: ignore[arg-type]
+        for ends in ({"since": date.max}, {"until": date.min}, {"since": date.max, "until": date.min}):
+            assert (await ask.find(window, CLIENT, **ends))["items"] == []  # type: ignore[arg-type]
+
+
+async def test_a_command_fills_the_windows_own_values_as_the_window_does(tmp_path: Path) -> None:
+    async with window_at(tmp_path, filer={"inputter_name": "李录入"}) as window:
+        declaration_id = (await file(window)).body["id"]
+        (row,) = await window.database.read(lambda connection: stored.current(connection, declaration_id))
+        form = filing.read(window, sample(ELECTRONICS), JSON)
+        desk = Desk(window.settings, window.rulebook, window.rulebook.context(form.at))
+        assert {**desk.filing_values(form.declaration), "message_id": row.id} == row.filing
+
+
+async def test_agency_secrets_are_read_once(tmp_path: Path) -> None:
+    async with window_at(tmp_path) as window:
+        key = window.agency_key("customs")
+        shutil.rmtree(window.settings.secrets_dir)
+        assert window.agency_key("customs") == key
+        with pytest.raises(BadConfiguration, match=r"nobody\.hmac"):
+            window.agency_key("nobody")

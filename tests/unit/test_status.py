@@ -303,10 +303,10 @@ KINDS = {
 }
 GOLDEN = """
    U            W            R                C                J         N              X
-U  filed        in_progress  partly_released  partly_released  rejected  action_needed  in_progress
-W  in_progress  in_progress  partly_released  partly_released  rejected  action_needed  in_progress
-R  -            -            released         released         rejected  action_needed  partly_released
-C  -            -            -                closed           rejected  action_needed  partly_released
+U  filed        in_progress  partly_released  partly_released  rejected  action_needed  action_needed
+W  in_progress  in_progress  partly_released  partly_released  rejected  action_needed  action_needed
+R  -            -            released         released         rejected  action_needed  action_needed
+C  -            -            -                closed           rejected  action_needed  action_needed
 J  -            -            -                -                rejected  rejected       rejected
 N  -            -            -                -                -         action_needed  action_needed
 X  -            -            -                -                -         -              cancelled

@@ -6,6 +6,7 @@ import asyncio
 import io
 import os
 import zipfile
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -14,13 +15,15 @@ import pytest
 from adapters.agency import ChannelSettings, Incoming, Outgoing, build_channel
 from adapters.transports.folder import FolderChannel, exchange_name, move, place
 from declarations.errors import AgencyRefused, AgencyUnavailable, BadConfiguration
+from gateway import ids
 
+MESSAGE_ID = "M01KAHJ3R6V0N7E9QK2M4T8WXYZ"
 BODY = "<DecMessage>报文</DecMessage>".encode()
 
 
 def outgoing(reference: str = "SWSH2015A00000001", body: bytes = BODY) -> Outgoing:
     at = datetime(2015, 10, 19, 8, 30, 1, 234_567, tzinfo=UTC)
-    return Outgoing("0f3c9a7e-11", "D1", 1, "customs", "DecMessage", reference, at, body)
+    return Outgoing(MESSAGE_ID, "D1", 1, "customs", "DecMessage", reference, at, body)
 
 
 def answer(root: Path, name: str, body: bytes = b"<a/>") -> Path:
@@ -40,9 +43,9 @@ def names(directory: Path) -> list[str]:
 
 def test_a_message_lies_in_outbox_as_one_zip_with_its_exact_bytes(tmp_path: Path) -> None:
     asyncio.run(FolderChannel("customs", tmp_path).send(outgoing()))
-    assert names(tmp_path / "OutBox") == ["SWSH2015A00000001_20151019083001234_0f3c9a7e.zip"]
+    assert names(tmp_path / "OutBox") == ["SWSH2015A00000001_20151019083001234_M4T8WXYZ.zip"]
     with zipfile.ZipFile(tmp_path / "OutBox" / names(tmp_path / "OutBox")[0]) as archive:
-        assert archive.namelist() == ["SWSH2015A00000001_20151019083001234_0f3c9a7e.xml"]
+        assert archive.namelist() == ["SWSH2015A00000001_20151019083001234_M4T8WXYZ.xml"]
         assert archive.read(archive.namelist()[0]) == BODY
 
 
@@ -58,9 +61,27 @@ def test_a_retry_is_the_same_file_byte_for_byte(tmp_path: Path) -> None:
     assert [path.read_bytes() for path in (tmp_path / "OutBox").iterdir()] == [first]
 
 
+def test_messages_of_one_moment_have_names_of_their_own() -> None:
+    at = outgoing().accepted_at
+    made = [ids.new_id(ids.MESSAGE, at) for _ in range(100)]
+    assert len({exchange_name(replace(outgoing(), message_id=each)) for each in made}) == 100
+
+
+def test_a_file_of_that_name_with_other_bytes_is_never_replaced(tmp_path: Path) -> None:
+    channel = FolderChannel("customs", tmp_path)
+    asyncio.run(channel.send(outgoing(body=b"<first/>")))
+    (path,) = (tmp_path / "OutBox").iterdir()
+    first = path.read_bytes()
+    with pytest.raises(AgencyRefused, match="another file"):
+        asyncio.run(channel.send(outgoing(body=b"<second/>")))
+    assert {path.name: path.read_bytes() for path in (tmp_path / "OutBox").iterdir()} == {path.name: first}
+    with pytest.raises(FileExistsError):
+        place(tmp_path / "OutBox", path.name, b"other")
+
+
 def test_the_name_does_not_depend_on_the_zone_and_holds_any_reference(tmp_path: Path) -> None:
     local = outgoing().accepted_at.astimezone(timezone(timedelta(hours=8)))
-    same = Outgoing("0f3c9a7e-11", "D1", 1, "customs", "DecMessage", "SWSH2015A00000001", local, BODY)
+    same = Outgoing(MESSAGE_ID, "D1", 1, "customs", "DecMessage", "SWSH2015A00000001", local, BODY)
     assert exchange_name(same) == exchange_name(outgoing())
     asyncio.run(FolderChannel("customs", tmp_path).send(outgoing("../../.编号/1")))
     (name,) = names(tmp_path)
@@ -143,6 +164,7 @@ def test_an_answer_replaced_while_it_was_read_is_collected_itself(tmp_path: Path
     channel = FolderChannel("customs", tmp_path)
     box = answer(tmp_path, "Receipt_1.xml", b"<first/>").parent
     (first,) = collect(channel)
+    (box / "Receipt_1.xml").unlink()
     place(box, "Receipt_1.xml", b"<second/>")
     asyncio.run(channel.finish(first, accepted=True))
     (second,) = collect(channel)

@@ -65,7 +65,7 @@ _DOCUMENTS_OF = Prepared(
     .order_by(inbox.c.id)
 )
 _BY_KEY = Prepared(
-    select(answer.c.id, answer.c.message_id, answer.c.inbox_id).where(
+    select(answer.c.id, answer.c.message_id, answer.c.inbox_id, answer.c.response).where(
         answer.c.agency == bindparam("agency"), answer.c.key == bindparam("key")
     )
 )
@@ -77,7 +77,11 @@ _INSERT_UNMATCHED = Prepared(insert(unmatched))
 _UNMATCHED_BY = {
     name: Prepared(
         select(unmatched)
-        .where(unmatched.c.agency == bindparam("agency"), unmatched.c[name] == bindparam("value"))
+        .where(
+            unmatched.c.agency == bindparam("agency"),
+            unmatched.c[name] == bindparam("value"),
+            unmatched.c.id > bindparam("after"),
+        )
         .order_by(unmatched.c.id)
         .limit(bindparam("at_most"))
     )
@@ -166,9 +170,13 @@ def some_unmatched(connection: Connection, agency: str) -> bool:
     return _SOME_UNMATCHED.first(connection, {"agency": agency}) is not None
 
 
-def unmatched_by(connection: Connection, agency: str, kind: str, value: str, at_most: int) -> Sequence[AnyRow]:
-    """Unmatched answers that bear a number; `kind`: refers_to, agency_reference or unified_number."""
-    return _UNMATCHED_BY[kind].all(connection, {"agency": agency, "value": value, "at_most": at_most})
+def unmatched_by(
+    connection: Connection, agency: str, kind: str, value: str, at_most: int, after: str = ""
+) -> Sequence[AnyRow]:
+    """Unmatched answers that bear a number, those behind the id `after`; `kind`: refers_to, agency_reference or
+    unified_number."""
+    values = {"agency": agency, "value": value, "at_most": at_most, "after": after}
+    return _UNMATCHED_BY[kind].all(connection, values)
 
 
 def remove_unmatched(connection: Connection, unmatched_id: str, inbox_id: str) -> bool:

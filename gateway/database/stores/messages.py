@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, exists, func, insert, select, update
 
 from gateway.database.prepared import Prepared
-from gateway.database.schema import declaration, message, message_body
+from gateway.database.schema import declaration, message, message_body, outbox
 from gateway.database.types import AnyRow
 
 _INSERT = Prepared(insert(message))
@@ -68,14 +68,33 @@ _SET_STANDING = Prepared(
     )
 )
 _LIVE = declaration.c.live_reference.is_not(None).label("live")
+# it surely never left: whatever may have reached its agency has a lease, or is queued no more
+_UNTOUCHED = and_(
+    message.c.delivery == "queued",
+    exists().where(outbox.c.message_id == message.c.id, outbox.c.lease_token.is_(None)),
+).label("untouched")
+NEVER_SENT = ("waiting", "withdrawn", "superseded")
+"""Deliveries of a message that no answer can mean, unless it names the very message."""
+_WAS_FOR_SENDING = and_(*(message.c.delivery != delivery for delivery in NEVER_SENT))
 MATCHED_AT_MOST = 50
-"""Messages looked at for one number; more than a declaration has versions is ambiguous anyway."""
-_MATCHED = select(message, _LIVE).join(declaration, declaration.c.id == message.c.declaration_id).limit(MATCHED_AT_MOST)
-_BY_ID = Prepared(_MATCHED.where(message.c.agency == bindparam("agency"), message.c.id == bindparam("value")))
+"""Messages looked at for one number: the live ones first, then the newest."""
+_MATCHED = (
+    select(message, _LIVE, _UNTOUCHED)
+    .join(declaration, declaration.c.id == message.c.declaration_id)
+    .where(message.c.agency == bindparam("agency"))
+)
+_BY_ID = Prepared(_MATCHED.where(message.c.id == bindparam("value")))
+_BY_VALUE = _MATCHED.order_by(_LIVE.desc(), message.c.accepted_at.desc(), message.c.id).limit(MATCHED_AT_MOST)
+_BY_EXCHANGE_NAME = Prepared(_BY_VALUE.where(message.c.exchange_name == bindparam("value")))
 _BY_NUMBER = {
-    name: Prepared(_MATCHED.where(message.c.agency == bindparam("agency"), message.c[name] == bindparam("value")))
-    for name in ("agency_reference", "unified_number", "reference", "exchange_name")
+    name: Prepared(_BY_VALUE.where(message.c[name] == bindparam("value"), _WAS_FOR_SENDING))
+    for name in ("agency_reference", "unified_number", "reference")
 }
+_VERSIONS = Prepared(
+    _MATCHED.where(message.c.declaration_id == bindparam("declaration_id"), _WAS_FOR_SENDING).order_by(
+        message.c.version, message.c.id
+    )
+)
 
 
 def add(connection: Connection, rows: Sequence[dict[str, Any]], bodies: dict[str, bytes], at: datetime) -> None:
@@ -159,6 +178,15 @@ def by_id(connection: Connection, agency: str, message_id: str) -> AnyRow | None
     return _BY_ID.first(connection, {"agency": agency, "value": message_id})
 
 
+def by_exchange_name(connection: Connection, agency: str, name: str) -> Sequence[AnyRow]:
+    return _BY_EXCHANGE_NAME.all(connection, {"agency": agency, "value": name})
+
+
 def by_number(connection: Connection, agency: str, kind: str, value: str) -> Sequence[AnyRow]:
-    """Messages to an agency that bear a number; `kind`: agency_reference, unified_number, reference or exchange_name."""
+    """Messages for sending to an agency that bear a number; `kind`: agency_reference, unified_number or reference."""
     return _BY_NUMBER[kind].all(connection, {"agency": agency, "value": value})
+
+
+def versions(connection: Connection, agency: str, declaration_id: str) -> Sequence[AnyRow]:
+    """The messages for sending to an agency of all versions of a declaration, oldest first."""
+    return _VERSIONS.all(connection, {"agency": agency, "declaration_id": declaration_id})

@@ -27,7 +27,7 @@ _CANDIDATES = (
         outbox.c.state == QUEUED,
         outbox.c.priority == bindparam("lane"),
         outbox.c.due_at <= database_now(),
-        or_(outbox.c.lease_until.is_(None), outbox.c.lease_until < database_now()),
+        or_(outbox.c.lease_until.is_(None), outbox.c.lease_until <= database_now()),
         # one declaration's messages to one agency go in order: what stands before must be gone first
         ~exists().where(
             _earlier.c.declaration_id == outbox.c.declaration_id,

@@ -503,7 +503,7 @@ FAILING = [
     Case("R-DOC-01", SEA, {"/attachments/0/attachment_id": "invoice.pdf"}, "/attachments/0/attachment_id", "name"),
     Case("R-DOC-01", SEA, {"/declaration_office_code": "2225"}, "/attachments/0/attachment_id", "name"),
     Case("R-DOC-02", AIR, {"/inspection_attachments/3": None}, "/inspection_attachments", severity="warning"),
-    Case("R-MAP-01", SEA, {"/levy_nature_code": "999"}, "/levy_nature_code", "unknown"),
+    Case("R-MAP-01", SEA, {"/levy_nature_code": "99"}, "/levy_nature_code", "unknown"),
     Case("R-MAP-01", SEA, {"/domestic_region_code": "3122A"}, "/domestic_region_code", "unknown"),
     Case("R-MAP-01", SEA, {"/domestic_region_code": "44031"}, "/domestic_region_code", "unlisted", "warning"),
     Case("R-MAP-01", AIR, {"/domestic_region_code": "44031"}, "/domestic_region_code", "left_out", "warning"),
