@@ -152,6 +152,8 @@ def _exists(value: str) -> bool:
 def _placed(rules: FormRules, faults: list[Fault], lines: Lines) -> list[Fault]:
     """Faults in form order with the lines of the trader's file. Of too many, warnings give way: an error must not get lost."""
     if len(faults) > LIMIT:
-        faults = sorted(faults, key=lambda fault: (fault.severity != "error", rules.position(fault.pointer)))[:LIMIT]
-    ordered = sorted(faults, key=lambda fault: rules.position(fault.pointer))
+        faults = sorted(faults, key=lambda fault: (fault.severity != "error", rules.form.position(fault.pointer)))[
+            :LIMIT
+        ]
+    ordered = sorted(faults, key=lambda fault: rules.form.position(fault.pointer))
     return [replace(fault, line=lines.line(fault.pointer)) if fault.line is None else fault for fault in ordered]

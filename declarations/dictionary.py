@@ -114,6 +114,19 @@ class Form:
         base = [item for item in self.group_items(group) if item.profile == "base"]
         return base[0] if len(base) == 1 and not self.children(group) else None
 
+    @cached_property
+    def _order(self) -> dict[str, int]:
+        return {name: number for number, name in enumerate([*self.items, *self.groups])}
+
+    def position(self, pointer: str) -> tuple[int, ...]:
+        """Sorts pointers as the form stands: header items first, then groups row by row, items of a row in order."""
+        parts = pointer.split("/")[1:]
+        after = len(self._order)
+        in_group = bool(parts) and parts[0] in self.groups
+        # a trader's key may be digits too, thousands of them
+        place = [int(part) if part.isdecimal() and len(part) < 10 else self._order.get(part, after) for part in parts]
+        return (int(in_group), *place)
+
     def pointer(self, row: Row, item_id: str) -> str:
         """JSON pointer of an item of a row; a row of nothing but its group's single value is that value, a bare one."""
         item = self.items[item_id]

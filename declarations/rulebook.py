@@ -36,10 +36,6 @@ class Profile:
     name: str
     settings: dict[str, str]
 
-    @property
-    def line_limit(self) -> int:
-        return int(self.settings["line_limit"])
-
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -64,7 +60,6 @@ class FormRules:
     schema: etree.XMLSchema
     words: FaultWords
     date_items: dict[str, tuple[str, ...]] = field(init=False)
-    _order: dict[str, int] = field(init=False)
 
     def __post_init__(self) -> None:
         dates = [item for item in self.form.items.values() if item.type == "date"]
@@ -72,16 +67,6 @@ class FormRules:
             group: tuple(item.item_id for item in dates if item.group == group)
             for group in {item.group for item in dates}
         }
-        self._order = {name: number for number, name in enumerate([*self.form.items, *self.form.groups])}
-
-    def position(self, pointer: str) -> tuple[int, ...]:
-        """Where a pointer stands in form order: header items first, then groups row by row."""
-        parts = pointer.split("/")[1:]
-        after = len(self._order)
-        in_group = bool(parts) and parts[0] in self.form.groups
-        # a trader's key may be digits too, thousands of them
-        place = [int(part) if part.isdecimal() and len(part) < 10 else self._order.get(part, after) for part in parts]
-        return (int(in_group), *place)
 
 
 class Rulebook:

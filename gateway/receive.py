@@ -8,7 +8,7 @@ nothing.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -133,12 +133,13 @@ def _take(
             found = match(connection, agency, response, response.at or now)
         except Doubtful as error:
             found, doubt = None, error
-        if _contradicts(connection, agency, response):
+        earlier_ones = inbox.by_key(connection, agency, response.key)
+        if _contradicts(response, earlier_ones):
             doubt = Doubtful(
                 f"its id {response.key} was used before for another answer", f"编号 {response.key} 已用于内容不同的回执"
             )
             continue
-        if found is None or not _known_already(connection, agency, response, found, seen):
+        if found is None or not _known_already(response, found, earlier_ones, seen):
             fresh.append((response, found))
     if not fresh and earlier is not None and earlier.state == "done":
         return Received("duplicate", inbox_id), set()
@@ -172,23 +173,20 @@ def _stored(response: Response) -> dict[str, Any]:
     return stored
 
 
-def _contradicts(connection: Connection, agency: str, response: Response) -> bool:
+def _contradicts(response: Response, same_key: Sequence[AnyRow]) -> bool:
     """Whether the agency used the id of an earlier answer for one that says something else."""
     return any(
         row.response.get(name) != getattr(response, name)
-        for row in inbox.by_key(connection, agency, response.key)
+        for row in same_key
         for name in ("code", "text", "clearance_form_id")
     )
 
 
-def _known_already(
-    connection: Connection, agency: str, response: Response, found: Match, seen: set[tuple[str, str]]
-) -> bool:
+def _known_already(response: Response, found: Match, same_key: Sequence[AnyRow], seen: set[tuple[str, str]]) -> bool:
     """Whether this answer was taken before, or stands twice in the document."""
     if (response.key, found.message.id) in seen:
         return True
     seen.add((response.key, found.message.id))
-    same_key = inbox.by_key(connection, agency, response.key)
     if found.exact or response.at is None:
         # a receipt without a time is told from its like only by the message it answers
         return any(row.message_id == found.message.id for row in same_key)
@@ -289,7 +287,7 @@ def _take_waiting_one(
         return
     if found is None:
         return
-    if not _known_already(connection, agency, response, found, set()):
+    if not _known_already(response, found, inbox.by_key(connection, agency, response.key), set()):
         _add_answer(connection, window, response, found, row.inbox_id, now, taken)
     if inbox.remove_unmatched(connection, row.id, row.inbox_id):
         inbox.set_state(connection, row.inbox_id, "done")

@@ -97,7 +97,6 @@ class Plan:
 @dataclass
 class _Draft:
     answers: list[Planned]
-    assumed: set[str]
     duplicate: bool = False
     reverse: bool = False
     door: Door | None = None
@@ -134,7 +133,7 @@ class Scripts:
             prefixes = tuple(risk["chapters"].split()) or ("",)
             if _holds(risk["when"], facts) and any(code.startswith(prefixes) for code in filing.commodities):
                 facts.add(risk["then"])
-        draft = _Draft([], set())
+        draft = _Draft([])
         for row in self._rows(script):
             if row["answer"] == "assume":
                 facts.add(row["code"])

@@ -103,7 +103,6 @@ class RuleSet:
         if missing:
             raise BadConfiguration(f"rules without words: {', '.join(missing)}", f"规则缺少文字：{', '.join(missing)}")
         self.rules = [place(self.form, rule, self.words[rule.rule_id].agencies) for rule in REGISTRY[form]]
-        self._order = {name: number for number, name in enumerate([*self.form.items, *self.form.groups])}
         self._runners: dict[tuple[str, bool], Runner] = {}
         self._snapshots: dict[date, Snapshot] = {}
         self._contexts: dict[tuple[str, date, date, str], RuleContext] = {}
@@ -190,8 +189,8 @@ class RuleSet:
 
     def _faults(self, declaration: Declaration, failures: Sequence[Failure], unread: Sequence[Fault]) -> list[Fault]:
         unreadable = declaration.faulty | {(fault.pointer.rpartition("/")[0], fault.item or "") for fault in unread}
-        places = _Places(self.form, self._order, declaration)
-        placed = [(places.order_of(fault.pointer), fault) for fault in unread]
+        places = _Places(self.form, declaration)
+        placed = [(self.form.position(fault.pointer), fault) for fault in unread]
         errors = 0
         for number, row, answer in failures:
             if errors > ENOUGH_ERRORS:
@@ -200,7 +199,7 @@ class RuleSet:
             for finding in answer if isinstance(answer, list) else [answer]:
                 fault = self._fault(words, row, finding if isinstance(finding, Finding) else Finding(), places)
                 if (fault.pointer.rpartition("/")[0], fault.item) not in unreadable:
-                    placed.append((places.order_of(fault.pointer), fault))
+                    placed.append((self.form.position(fault.pointer), fault))
                     errors += fault.severity == "error"
         placed.sort(key=lambda each: each[0])
         return [fault for _, fault in placed]
@@ -255,11 +254,10 @@ def _by_row(faulty: set[tuple[str, str]]) -> dict[str, frozenset[str]]:
 
 
 class _Places:
-    """Pointers into the JSON form, and their order in it."""
+    """Pointers into the JSON form."""
 
-    def __init__(self, form: Form, order: Mapping[str, int], declaration: Declaration) -> None:
+    def __init__(self, form: Form, declaration: Declaration) -> None:
         self._form = form
-        self._order = order
         self._declaration = declaration
         self.header = declaration.header
 
@@ -273,15 +271,6 @@ class _Places:
     def _bare(self, group: str) -> bool:
         item = self._form.bare_item(group)
         return item is not None and all(len(row) == 1 and item.item_id in row for row in self._declaration.rows(group))
-
-    def order_of(self, pointer: str) -> tuple[int, ...]:
-        """Sorts pointers as the form stands: header items, then groups row by row, items of a row in order."""
-        parts = pointer.split("/")[1:]
-        after = len(self._order)
-        return (
-            int(bool(parts) and parts[0] in self._form.groups),
-            *(int(part) if part.isdecimal() else self._order.get(part, after) for part in parts),
-        )
 
 
 _RULE_SETS: WeakKeyDictionary[Any, dict[str, RuleSet]] = WeakKeyDictionary()
