@@ -24,7 +24,18 @@ class Settings(BaseSettings):
 
     data_dir: Path = Path("var")
     database_url: str = ""
-    """Empty: SQLite in `data_dir`."""
+    """Empty: SQLite in `data_dir`. `postgresql://user:password@host:port/name` for the grown deployment."""
+    database_connections: int = Field(default=16, gt=0)
+    """Connections of this process to PostgreSQL at most."""
+    kafka_bootstrap: str = ""
+    """`host:port,…` of the brokers that carry notices between the window's programs; empty: the programs look themselves."""
+    kafka_prefix: str = "onewindow"
+    """Topics are `<prefix>.<agency>.out` and `<prefix>.<agency>.back`."""
+    deliver_inside: bool | None = None
+    """Whether `serve` delivers and collects too. Unset: on SQLite yes (nobody else can), on PostgreSQL no."""
+    metrics_port: int = Field(default=0, ge=0, le=65535)
+    """Where `worker` and `consume` show `/metrics`, `/healthz`, `/readyz`; 0: nowhere. `serve` shows them on its own port."""
+    archive_dir: Path = Path()
     tables_dir: Path = Path(__file__).resolve().parent.parent
     """The folder that holds `mappings/` and `xsd/`."""
     host: str = "127.0.0.1"
@@ -41,8 +52,8 @@ class Settings(BaseSettings):
     """Who files, for the values of `mappings/filing.csv` that a log-in will give later (filer_name, typist_id …)."""
     delivery_batch: int = Field(default=50, gt=0)
     """Outbox rows claimed at a time."""
-    delivery_concurrency: int = Field(default=8, gt=0)
-    """Messages under way to one agency at a time."""
+    delivery_concurrency: int = Field(default=16, gt=0)
+    """Messages under way to one agency at a time, from one process."""
     delivery_lease_seconds: float = Field(default=60.0, gt=0)
     delivery_poll_seconds: float = Field(default=1.0, gt=0)
     """How long a deliverer sleeps when nobody wakes it; also the pause between two looks into an agency's InBox."""
@@ -50,7 +61,15 @@ class Settings(BaseSettings):
     """Upper bound of the first retry's delay; doubles with each attempt."""
     delivery_backoff_cap_seconds: float = Field(default=300.0, gt=0)
     delivery_max_age_seconds: float = Field(default=3 * 86_400.0, gt=0)
-    """A message not handed over by then is parked for an operator."""
+    """A message not handed over by then is parked for an operator, unless its agency's table says otherwise (max_age_hours)."""
+    breaker_failures: int = Field(default=5, gt=0)
+    """An agency that cannot be reached so many times one after another is left alone for a while."""
+    breaker_seconds: float = Field(default=30.0, gt=0)
+    """How long, before one message is tried."""
+    sweep_seconds: float = Field(default=5.0, gt=0)
+    """How often programs look for what a lost notice left lying: answers not taken up, answers that fit a filing by now."""
+    drain_seconds: float = Field(default=10.0, gt=0)
+    """What is under way gets this long to end after SIGTERM."""
 
     @field_validator("tables_dir", "data_dir")
     @classmethod
@@ -59,7 +78,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _below_data_dir(self) -> Self:
-        for name, default in (("secrets_dir", "secrets"), ("exchange_dir", "exchange")):
+        for name, default in (("secrets_dir", "secrets"), ("exchange_dir", "exchange"), ("archive_dir", "archive")):
             given: Path = getattr(self, name)
             # the model is frozen for its users; here it is still being made
             object.__setattr__(self, name, self.data_dir / default if given == Path() else given.absolute())

@@ -19,12 +19,12 @@ from sqlalchemy import (
     MetaData,
     PrimaryKeyConstraint,
     Table,
-    Text,
     UniqueConstraint,
     false,
     text,
     true,
 )
+from sqlalchemy import Text as SqlText
 
 from gateway.database.types import Json, Moment
 
@@ -39,6 +39,8 @@ metadata = MetaData(
 
 # 64 bits on PostgreSQL; on SQLite only INTEGER PRIMARY KEY counts up by itself
 Counter = BigInteger().with_variant(Integer, "sqlite")
+# ids, codes and what is searched: compared by code point on every database, as SQLite does
+Text = SqlText().with_variant(SqlText(collation="C"), "postgresql")
 
 
 def _rows_where(condition: str) -> dict[str, Any]:
@@ -148,7 +150,10 @@ message = Table(
     Column("accepted_at", Moment, nullable=False),
     Column("sent_at", Moment),
     Column("updated_at", Moment, nullable=False),
+    # when its agency should have said the next thing (expected_answers.csv); NULL while nothing is expected
+    Column("expected_by", Moment),
     Index(None, "declaration_id", "agency"),
+    Index("ix_message_expected_by", "expected_by", **_rows_where("expected_by IS NOT NULL")),
     Index(None, "agency", "exchange_name"),
     Index(None, "agency", "reference"),
     Index(None, "agency", "agency_reference", **_rows_where("agency_reference IS NOT NULL")),
@@ -180,6 +185,7 @@ outbox = Table(
     Column("lease_token", Text),
     Column("lease_until", Moment),
     Column("last_error", Text),
+    Column("trace", Text),  # W3C traceparent of the request it came from
     Index(None, "agency", "state", "priority", "due_at"),
     Index(None, "declaration_id", "agency"),
 )
@@ -192,11 +198,17 @@ inbox = Table(
     Column("name", Text),
     Column("sha256", Text, nullable=False),
     Column("received_at", Moment, nullable=False),
-    Column("state", Text, nullable=False),  # done waiting quarantined
+    # received: kept, not taken up yet (Kafka carries it to a consumer); done; waiting; quarantined
+    Column("state", Text, nullable=False),
     Column("reason_zh", Text),
     Column("reason_en", Text),
+    Column("problem", Text),  # why the channel could not take it up
+    Column("attempts", Integer, nullable=False, server_default="0"),  # begun to take up, while `received`
+    Column("due_at", Moment),  # of the next attempt, while `received`
+    Column("trace", Text),  # W3C traceparent of what brought it
     Column("body", LargeBinary, nullable=False),
     Index(None, "agency", "sha256"),
+    Index("ix_inbox_received", "due_at", **_rows_where("state = 'received'")),
     Index("ix_inbox_not_done", "id", **_rows_where("state <> 'done'")),
 )
 
@@ -254,6 +266,17 @@ obligation = Table(
     Index(None, "organisation_id", "kind", "declaration_id"),
 )
 
+# the combined status of a declaration and the state of each leg, for finding
+standing = Table(
+    "standing",
+    metadata,
+    _declaration(),
+    _organisation(),
+    Column("state", Text, nullable=False),
+    PrimaryKeyConstraint("declaration_id", "state"),
+    Index(None, "organisation_id", "state", "declaration_id"),
+)
+
 search_key = Table(
     "search_key",
     metadata,
@@ -285,9 +308,10 @@ journal = Table(
     "journal",
     metadata,
     Column("id", Counter, primary_key=True, autoincrement=True),
-    _organisation(),
-    _declaration(),
-    Column("version", Integer, nullable=False),
+    # an operator's act on an agency or a document belongs to no one filing
+    Column("organisation_id", Text, ForeignKey("organisation.id")),
+    Column("declaration_id", Text),  # no foreign key: the journal outlives what it tells of
+    Column("version", Integer),
     Column("agency", Text),
     Column("code", Text, nullable=False),
     Column("actor", Text, nullable=False),
@@ -295,3 +319,68 @@ journal = Table(
     Column("details", Json, nullable=False),
     Index(None, "declaration_id", "id"),
 )
+
+# what operators and the circuit breaker say about sending to an agency; no row: nothing is said
+agency_control = Table(
+    "agency_control",
+    metadata,
+    Column("agency", Text, primary_key=True),
+    Column("paused_by", Text),  # NULL: not paused
+    Column("paused_at", Moment),
+    Column("reason", Text),
+    Column("failures", Integer, nullable=False, server_default="0"),  # one after another, of reaching the agency
+    Column("resumes_at", Moment),  # the breaker is open until then, on the database's clock
+)
+
+# an operator's wish that a second operator has to grant before it is done
+approval = Table(
+    "approval",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("act", Text, nullable=False),  # resend release requeue
+    Column("target", Text, nullable=False),  # a message id or an inbox id
+    Column("reason", Text, nullable=False),
+    Column("asked_by", Text, nullable=False),
+    Column("asked_at", Moment, nullable=False),
+    Column("state", Text, nullable=False),  # pending done refused
+    Column("decided_by", Text),
+    Column("decided_at", Moment),
+    Column("outcome_zh", Text),
+    Column("outcome_en", Text),
+    Index("ix_approval_pending", "id", **_rows_where("state = 'pending'")),
+    Index("uq_approval_target", "target", unique=True, **_rows_where("state = 'pending'")),
+)
+
+# what was written to an archive file; only then may retention remove it
+archive = Table(
+    "archive",
+    metadata,
+    Column("declaration_id", Text, primary_key=True),  # outlives the declaration
+    _organisation(),
+    Column("form", Text, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("updated_at", Moment, nullable=False),  # of the declaration when it was archived
+    Column("file", Text, nullable=False),  # below the archive directory
+    Column("sha256", Text, nullable=False),
+    Column("archived_at", Moment, nullable=False),
+    Column("removed_at", Moment),
+    Index(None, "organisation_id", "reference"),
+)
+
+# every running program of the window, as of its last sign of life
+process = Table(
+    "process",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),  # serve worker consume
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("seen_at", Moment, nullable=False),  # the database's clock
+    Column("clock_at", Moment, nullable=False),  # its own clock at that moment: the difference is its skew
+)
+
+# the oldest revision whose program may still use this schema: a program older than that is refused
+compatibility = Table("compatibility", metadata, Column("oldest", Text, primary_key=True))
