@@ -1,4 +1,8 @@
-"""The table-driven adapter: which channel reaches an agency is a word in its `agency.toml`; no agency is named here."""
+"""The table-driven adapter: which channel reaches an agency is a word in its `agency.toml`; no agency is named here.
+
+An installation says where: a folder, an `http(s)://` address, or a `kafka://` address. Of the latter two the address decides, so
+that one set of tables serves an agency that is reached over HTTP here and over a topic there.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from declarations.errors import BadConfiguration
 
@@ -34,9 +39,10 @@ class Incoming:
     name: str
     body: bytes
     problem: str = ""
-    """Why the body could not be taken up (over the size cap, not to be opened); the body is then empty, so never read."""
-    identity: tuple[int, int] | None = None
-    """Which file it was (inode, modification time in ns): a name may be used again before we are done with it."""
+    """Why the body is not taken up: over the size cap, not to be opened (it is then empty), not signed by the agency."""
+    identity: tuple[int, ...] | None = None
+    """Which one it was, for the channel's own use (inode and modification time of a file, place in a topic): a name may be
+    used again before we are done with it."""
 
 
 class Channel(Protocol):
@@ -51,6 +57,14 @@ class Channel(Protocol):
     async def finish(self, incoming: Incoming, accepted: bool) -> None:
         """Called after the answer is committed: puts it away, so that it is not collected again. Safe to repeat."""
 
+    async def ask(self, outgoing: Outgoing) -> bool | None:
+        """Whether the agency has this message: True, False, or None when it cannot be told. Never sends it."""
+
+    async def test(self) -> str:
+        """Tries the connection without leaving anything with the agency; what was reached, in a few words.
+
+        Raises AgencyUnavailable or AgencyRefused."""
+
     async def close(self) -> None:
         """Gives up connections."""
 
@@ -62,7 +76,7 @@ class ChannelSettings:
     exchange_dir: Path
     """The agency's own exchange directory (folder channel)."""
     url: str = ""
-    """Where its messages are posted (http channel)."""
+    """Where its messages are posted (http channel), or `kafka://host:port,…/prefix` of its topics (kafka channel)."""
     token: str = ""
     hmac_key: bytes = b""
     total_timeout: float = 30.0
@@ -79,12 +93,13 @@ def build_channel(agency: str, channel: str, settings: ChannelSettings) -> Chann
 
     if channel == "folder":
         return FolderChannel(agency, settings.exchange_dir, max_answer_bytes=settings.max_answer_bytes)
-    if channel == "http":
-        if not (settings.url and settings.token and settings.hmac_key):
-            raise BadConfiguration(
-                f"the http channel of {agency} needs a URL, a token and an HMAC key",
-                f"{agency} 的 http 通道需要地址、令牌和 HMAC 密钥",
-            )
+    kind = reached_by(channel, settings.url)
+    if kind in ("http", "kafka") and not (settings.url and settings.token and settings.hmac_key):
+        raise BadConfiguration(
+            f"the {kind} channel of {agency} needs a URL, a token and an HMAC key",
+            f"{agency} 的 {kind} 通道需要地址、令牌和 HMAC 密钥",
+        )
+    if kind == "http":
         return HttpChannel(
             settings.url,
             settings.token,
@@ -92,7 +107,26 @@ def build_channel(agency: str, channel: str, settings: ChannelSettings) -> Chann
             total_timeout=settings.total_timeout,
             connect_timeout=settings.connect_timeout,
         )
+    if kind == "kafka":
+        # imported here: most installations have no use for it
+        from adapters.transports.kafka import KafkaChannel, topics_at
+
+        return KafkaChannel(
+            agency,
+            topics_at(settings.url),
+            settings.hmac_key,
+            total_timeout=settings.total_timeout,
+            connect_timeout=settings.connect_timeout,
+            max_answer_bytes=settings.max_answer_bytes,
+        )
     raise BadConfiguration(
-        f"agency {agency}: there is no channel {channel!r}, only folder and http",
-        f"机构 {agency}：没有 {channel!r} 通道，只有 folder 和 http",
+        f"agency {agency}: there is no channel {channel!r}, only folder, http and kafka",
+        f"机构 {agency}：没有 {channel!r} 通道，只有 folder、http 和 kafka",
     )
+
+
+def reached_by(channel: str, url: str) -> str:
+    """The kind of channel: the word of the agency's table, except that an address says itself whether it is HTTP's or Kafka's."""
+    if channel in ("http", "kafka") and url:
+        return "kafka" if urlsplit(url).scheme == "kafka" else "http"
+    return channel

@@ -1,4 +1,4 @@
-"""An agency as its tables describe it: channel, routing, messages by date, conversions, answers."""
+"""An agency as its tables describe it: channel, routing, messages by date, conversions, answers, working hours."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from declarations.bundle import Bundle, TableRow
 from declarations.codelists import CodeLists
 from declarations.conditions import Condition, parse
 from declarations.errors import BadConfiguration
+from declarations.expectations import Expectations, load_expectations
 from declarations.responses import Responses, load_responses
 from declarations.tables import MessageTable, TableFaults, load_message, message_versions
+from declarations.workdays import WorkingCalendar, load_calendar
 
 TEXTS = ("name_zh", "name_en", "channel", "timezone", "reference_kind")
 """What every agency.toml says."""
@@ -51,6 +53,8 @@ class Agency:
     codes: AgencyCodes
     responses: Responses
     answers: AnswerTables
+    calendar: WorkingCalendar
+    expectations: Expectations
 
     def table(self, message: str, version: str) -> MessageTable:
         """One version of an outgoing message; KeyError when the tables do not have it."""
@@ -86,6 +90,7 @@ def load_agency(bundle: Bundle, name: str, lists: CodeLists, faults: TableFaults
     routes = tuple(_route(row, faults) for row in bundle.table(f"mappings/{name}/routing.csv"))
     found = [load_message(bundle, folder, faults) for folder in message_versions(bundle, name)]
     try:
+        calendar = load_calendar(bundle, name, settings)
         return Agency(
             name=name,
             **texts,
@@ -95,6 +100,8 @@ def load_agency(bundle: Bundle, name: str, lists: CodeLists, faults: TableFaults
             codes=AgencyCodes.load(bundle, name, lists),
             responses=load_responses(bundle, name),
             answers=AnswerTables.load(bundle, name),
+            calendar=calendar,
+            expectations=load_expectations(bundle, name, calendar),
         )
     except BadConfiguration as error:
         faults.found += error.faults

@@ -151,27 +151,20 @@ class AnswerTables:
         except ValueError as error:
             line = data.count(b"\n", 0, max(data.find(b"<!DOCTYPE"), 0)) + 1
             raise self._unreadable("A-DOCTYPE", line, "") from error
-        for element in root.iter("*"):
-            element.tag = etree.QName(element).localname
-            for attribute in map(str, element.keys()):
-                if attribute.startswith("{"):
-                    value = element.attrib.pop(attribute)
-                    if not attribute.startswith(_XSI):
-                        element.set(etree.QName(attribute).localname, value)
+        if b"xmlns" in data:  # most answers have no namespace at all
+            _drop_namespaces(root)
         return root
 
     def _response(self, table: AnswerTable, record: etree._Element, name: str | None) -> Response:
-        def lookup(path: str) -> str | None:
-            return _at(record, path)
-
+        texts = _texts(record)
         values: dict[str, str] = {}
         at: datetime | None = None
         decided: set[str] = set()
         for row in table.table.rows:
-            if row.target in decided or (row.when and not row.when.holds(lookup, _NO_LISTS, date.min)):
+            if row.target in decided or (row.when and not row.when.holds(texts.get, _NO_LISTS, date.min)):
                 continue
             decided.add(row.target)
-            value = self._value_of(table, row, record)
+            value = self._value_of(table, row, record, texts)
             if isinstance(value, datetime):
                 at = value.astimezone(UTC) if row.target == "at" else at
                 value = value.isoformat()
@@ -185,12 +178,18 @@ class AnswerTables:
         key = values.get("agency_message_id") or _hash(message, code, at, given)
         return Response(agency=self.agency, message=message, code=code, at=at, key=key, **given)
 
-    def _value_of(self, table: AnswerTable, row: MapRow, record: etree._Element) -> str | datetime | None:
+    def _value_of(
+        self, table: AnswerTable, row: MapRow, record: etree._Element, texts: Mapping[str, str | None]
+    ) -> str | datetime | None:
         if row.how == "const":
             return row.arg
-        text = next((found for path in row.sources if (found := _at(record, path))), None)
-        if text is None:
+        for path in row.sources:
+            if text := texts.get(path):
+                break
+        else:
             return None
+        if row.how == "copy":
+            return text
         if row.how == "date":
             try:
                 moment = table.dates[row.line].read(text)
@@ -228,14 +227,33 @@ class AnswerTables:
 _NO_LISTS = CodeLists({})
 
 
-def _at(record: etree._Element, path: str) -> str | None:
-    """The text at `A/B` or `A/@x` below a record, without blanks around it; None where it is absent or empty."""
-    element_path, _, attribute = path.partition("@")
-    element = record.find(element_path.rstrip("/")) if element_path.rstrip("/") else record
-    if element is None:
-        return None
-    text = element.get(attribute) if attribute else element.text
-    return (text or "").strip() or None
+def _drop_namespaces(root: etree._Element) -> None:
+    for element in root.iter("*"):
+        element.tag = etree.QName(element).localname
+        for attribute in map(str, element.keys()):
+            if attribute.startswith("{"):
+                value = element.attrib.pop(attribute)
+                if not attribute.startswith(_XSI):
+                    element.set(etree.QName(attribute).localname, value)
+
+
+def _texts(record: etree._Element) -> dict[str, str | None]:
+    """The text at each `A/B` and `A/@x` of a record, without blanks around it; None where it is empty. Of several
+    elements at one path the first counts."""
+    found: dict[str, str | None] = {f"@{name!s}": str(value).strip() or None for name, value in record.items()}
+    _add_texts(record, "", found)
+    return found
+
+
+def _add_texts(parent: etree._Element, above: str, found: dict[str, str | None]) -> None:
+    for element in parent:
+        path = f"{above}{element.tag!s}"
+        if path not in found:
+            found[path] = (element.text or "").strip() or None
+            for name, value in element.items():
+                found[f"{path}/@{name!s}"] = str(value).strip() or None
+        if len(element):
+            _add_texts(element, f"{path}/", found)
 
 
 def _hash(message: str, code: str, at: datetime | None, given: Mapping[str, str | None]) -> str:

@@ -14,7 +14,6 @@ _TOKENS = {
     "mm": r"(?P<minute>[0-9]{2})",
     "ss": r"(?P<second>[0-9]{2})",
 }
-_FIELDS = frozenset({"year", "month", "day", "hour", "minute", "second"})
 
 
 class DateForms:
@@ -35,9 +34,11 @@ class DateForms:
             if found is None:
                 continue
             given = found.groupdict()
-            fields = {name: int(digits) for name, digits in given.items() if name in _FIELDS and digits}
-            fields["microsecond"] = int((given.get("fraction") or "0").ljust(6, "0")[:6])
-            zone = datetime.strptime(given["offset"], "%z").tzinfo if given.get("offset") else self._timezone
+            offset, fraction = given.pop("offset", None), given.pop("fraction", None)
+            fields = {name: int(digits) for name, digits in given.items()}
+            if fraction:
+                fields["microsecond"] = int(fraction.ljust(6, "0")[:6])
+            zone = datetime.strptime(offset, "%z").tzinfo if offset else self._timezone
             return datetime(**fields, tzinfo=zone)
         raise ValueError(text)
 

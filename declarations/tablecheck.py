@@ -22,6 +22,7 @@ from declarations.messageproof import MessageProof
 from declarations.routing import prove_routes
 from declarations.tablecases import uncovered
 from declarations.tables import MapRow, MessageTable, TableFaults
+from declarations.workdays import holidays_missing, prove_public_holidays
 
 if TYPE_CHECKING:
     from declarations.rulebook import Rulebook
@@ -42,6 +43,7 @@ def prove(rulebook: Rulebook) -> list[Fault]:
                 MessageProof(rulebook, table, agency.codes, faults).run()
         _prove_versions(agency, faults)
         prove_routes(rulebook, agency.name, faults)
+    faults.found += prove_public_holidays(rulebook.bundle)
     return faults.found
 
 
@@ -128,4 +130,4 @@ def check_tables(bundle: Bundle, cases: Path | None, now: datetime) -> list[Faul
     faults = prove(rulebook)
     if cases is not None and not faults:
         faults = uncovered(rulebook, cases, rulebook.context(now))
-    return faults
+    return faults + holidays_missing(bundle, now)

@@ -17,11 +17,13 @@ from declarations.routing import Leg
 from declarations.split import render
 from declarations.status import DONE, LegStatus
 from gateway import filing, finding
-from gateway.database.stores import declarations, entries, inbox, messages, outbox, search
+from gateway.database.stores import declarations, entries, idempotency, inbox, messages, outbox, search
 from gateway.database.types import AnyRow
 from gateway.filing import Form, Made, leg_of
 from gateway.identity import Caller
 from gateway.journal import entry
+from gateway.notices import Queued
+from gateway.observe import metrics
 from gateway.standing import combined_of, legs_of, settle
 from gateway.submit import Key, Reply, acts_of_acceptance, checked, explained, filed_reply
 
@@ -47,6 +49,8 @@ async def refile(
 ) -> Reply:
     """Files a corrected version. Raises MoveNotAllowed when no leg was rejected or withdrawn, or the correction is of another
     filing (reference, direction, an agency left out that has the message); else like `submit`."""
+    if not check_only:
+        window.condition.require_room()
     key = None if check_only else Key.of(caller, f"versions:{declaration_id}", idempotency_key, body, media_type)
     if key is not None and (kept := await window.database.read(key.replayed)) is not None:
         return kept
@@ -60,7 +64,8 @@ async def refile(
         await window.database.read(lambda connection: _decide(connection, window, before, form, made))
         return await checked(window, caller, form, declaration_id)
 
-    def store(connection: Connection) -> tuple[Reply, set[str]]:
+    def store(connection: Connection) -> tuple[Reply, set[Queued]]:
+        declarations.lock(connection, declaration_id)
         if key is not None and (first := key.replayed(connection)) is not None:
             return first, set()
         now = owned(connection, caller, declaration_id)
@@ -79,14 +84,14 @@ async def refile(
         facts = {name: version[name] for name in ("organisation_id", "declaration_id", "version")}
         acts += [entry("carried_over", **facts, at=form.at, agency=agency) for agency in carried_over]
         entries.add(connection, acts)
-        woken = settle(connection, window, declaration_id, form.at)
+        queued = settle(connection, window, declaration_id, form.at)
         reply = _reply(connection, window, declaration_id, form)
         if key is not None:
-            key.keep(connection, reply, form.at)
-        return reply, woken | {row["agency"] for row in fresh.messages if row["id"] in fresh.bodies}
+            idempotency.ADDED.run(connection, [key.row(reply, form.at)])
+        return reply, queued | fresh.queued
 
     try:
-        reply, woken = await window.database.write(store)
+        reply, queued = await window.database.write(store)
     except MoveNotAllowed:
         # the version that came first may be this very request's
         if key is None or (kept := await window.database.read(key.replayed)) is None:
@@ -98,7 +103,8 @@ async def refile(
         return await window.database.read(
             lambda connection: explained(connection, window, key, form, caller, declaration_id, clash)
         )
-    window.wake(woken)
+    window.notices.queued(queued)
+    metrics.accepted(form.declaration.form, form.declaration.scope)
     return reply
 
 
@@ -107,6 +113,7 @@ async def withdraw(window: Window, caller: Caller, declaration_id: str) -> Reply
     at = window.clock()
 
     def stop(connection: Connection) -> Reply:
+        declarations.lock(connection, declaration_id)
         declaration = owned(connection, caller, declaration_id)
         rows = messages.current(connection, declaration_id)
         stopped = [row for row in rows if _stop(connection, row, at)]

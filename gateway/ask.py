@@ -18,6 +18,7 @@ from gateway.amend import owned
 from gateway.database.stores import declarations, entries, inbox, outbox, search
 from gateway.database.stores import messages as sent
 from gateway.identity import Caller
+from gateway.journal import INTERNAL
 
 if TYPE_CHECKING:
     from gateway.wiring import Window
@@ -78,8 +79,10 @@ async def find(
             limit=limit + 1,
         )
         page = rows[:limit]
-        items = [showing.summary(connection, window, row) for row in page]
-        return {"items": items, "next": page[-1].id if len(rows) > limit else None}
+        return {
+            "items": showing.summaries(connection, window, page),
+            "next": page[-1].id if len(rows) > limit else None,
+        }
 
     return await window.database.read(read)
 
@@ -101,7 +104,11 @@ async def timeline(window: Window, caller: Caller, declaration_id: str) -> dict[
 
     def read(connection: Connection) -> dict[str, Any]:
         owned(connection, caller, declaration_id)
-        acts = [(row.at, 0, showing.act(window, row)) for row in entries.of_declaration(connection, declaration_id)]
+        acts = [
+            (row.at, 0, showing.act(window, row))
+            for row in entries.of_declaration(connection, declaration_id)
+            if row.code not in INTERNAL
+        ]
         in_force = {row.id for row in sent.current(connection, declaration_id)}
         said = []
         for row in inbox.answers_of(connection, declaration_id):

@@ -9,7 +9,7 @@ import structlog
 
 from declarations.errors import StorageUnavailable
 from gateway.deliver import event_or_timeout
-from gateway.receive import receive
+from gateway.receive import arrived
 
 if TYPE_CHECKING:
     from gateway.wiring import Window
@@ -47,7 +47,7 @@ class Collector:
         taken = 0
         for incoming in await channel.collect():
             try:
-                received = await receive(self._window, self._agency, incoming.body, incoming.name, incoming.problem)
+                received = await arrived(self._window, self._agency, incoming.body, incoming.name, incoming.problem)
                 await channel.finish(incoming, received.state != "quarantined")
                 taken += 1
             except StorageUnavailable:

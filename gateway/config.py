@@ -68,6 +68,9 @@ class Settings(BaseSettings):
     """How long, before one message is tried."""
     sweep_seconds: float = Field(default=5.0, gt=0)
     """How often programs look for what a lost notice left lying: answers not taken up, answers that fit a filing by now."""
+    storage_reserve_bytes: int = Field(default=64_000_000, ge=0)
+    """Embedded default: with less room than this on the disk of `data_dir` filings are refused (503), so that what is under way
+    can still be recorded; 0: no reserve."""
     drain_seconds: float = Field(default=10.0, gt=0)
     """What is under way gets this long to end after SIGTERM."""
 

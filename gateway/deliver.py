@@ -1,49 +1,54 @@
 """Deliver: what is queued goes to its agency, each agency on its own, and what came of it is recorded.
 
 Claim with a lease, send the stored bytes with no transaction open, record under the lease's token. A process may die at any
-point: before the claim nothing happened; after it the lease runs out, and the agency's duplicate policy says whether the same
-bytes go again under the same id or the doubt is shown and held.
+point: before the claim nothing happened; after it the lease runs out and the next claim sees that somebody began. Then, and
+whenever an outcome is not known, the agency is asked if it can be; else its duplicate policy says whether the same bytes go again
+under the same id or the doubt is shown and held.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
 import time
-from collections.abc import Callable
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import structlog
 from sqlalchemy import Connection
 
 from adapters.agency import Outgoing
 from declarations.errors import AgencyRefused, AgencyUnavailable, OnewindowError, OutcomeUnknown
-from gateway import ids
-from gateway.database.stores import entries, messages, outbox
+from gateway import ids, outcome
+from gateway.database.stores import controls, outbox
 from gateway.database.types import AnyRow
-from gateway.journal import entry
-from gateway.standing import settle
+from gateway.observe import metrics, tracing
 
 if TYPE_CHECKING:
     from gateway.wiring import Window
 
 log = structlog.get_logger(__name__)
-SENDING_SHARE = 0.5
-"""Share of a lease after which nothing more of the claim is begun; a sending gets what is left, less a margin to record it."""
 RECORDING_SHARE = 0.1
+"""Share of a lease kept for recording what came of a sending."""
 TROUBLE_SECONDS = 1.0
 """Pause after an error that is not the agency's, the storage's for instance."""
+REFILL_SECONDS = 0.05
+"""How long free places wait for others to become free, so that a claim brings several messages."""
+DOUBTED = "outcome_unknown"
 
 
 class Deliverer:
-    """Delivers to one agency. Several may run side by side, in one process or many: leases keep them apart."""
+    """Delivers to one agency, a number of messages side by side: one that hangs holds one place and nothing else.
+
+    Several may run, in one process or many: leases keep them apart.
+    """
 
     def __init__(self, window: Window, agency: str) -> None:
         self._window = window
         self._agency = agency
         self._settings = window.settings
-        self._deduplicates = window.rulebook.agencies[agency].settings.get("duplicate_policy") == "deduplicates"
+        self._policy = outcome.Policy.of(window.rulebook.agencies[agency].settings, window.settings)
+        self._under_way: set[asyncio.Task[bool]] = set()
+        self._failing = False
         self.woken = asyncio.Event()
         self.stopping = False
 
@@ -52,56 +57,102 @@ class Deliverer:
         self.stopping = True
         self.woken.set()
 
+    def offer(self, message_ids: Iterable[str]) -> None:
+        """These may be delivered now. Which process takes which, the claim decides."""
+        if any(True for _ in message_ids):
+            self.woken.set()
+
     async def run(self) -> None:
-        """Delivers until stopped: at once when woken, else by looking now and then."""
-        while not self.stopping:
-            self.woken.clear()
-            try:
-                while await self.run_once() and not self.stopping:
-                    pass
-            except Exception:
-                log.exception("delivery failed", agency=self._agency)
-                await asyncio.sleep(TROUBLE_SECONDS)
-            if not self.stopping:
-                await event_or_timeout(self.woken, self._settings.delivery_poll_seconds)
+        """Delivers until stopped: at once when woken, else by looking now and then. Ends when all that is under way has ended."""
+        try:
+            while not self.stopping:
+                self.woken.clear()
+                free = self._settings.delivery_concurrency - len(self._under_way)
+                rows: list[AnyRow] = []
+                if free:
+                    try:
+                        token, rows = await self._claim(free)
+                    except Exception:
+                        log.exception("delivery failed", agency=self._agency)
+                        await asyncio.sleep(TROUBLE_SECONDS)
+                        continue
+                    self._begin(rows, token)
+                if not free:
+                    await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
+                elif len(rows) == free:
+                    # more is waiting: go on as soon as half of them are done, or after a moment with what is free
+                    await _until_half_free(self._under_way, self._settings.delivery_concurrency)
+                elif not self.stopping:
+                    await event_or_timeout(self.woken, self._settings.delivery_poll_seconds)
+        finally:
+            await asyncio.gather(*self._under_way, return_exceptions=True)
 
     async def run_once(self) -> int:
         """Claims what is due, sends it, records what came of it; returns how many messages were tried."""
-        token, started = ids.new_id(ids.LEASE, self._window.clock()), time.monotonic()
-        rows = await self._window.database.write(lambda connection: self._claim(connection, token))
-        slots = asyncio.Semaphore(self._settings.delivery_concurrency)
-
-        async def handle(row: AnyRow) -> bool:
-            async with slots:
-                left = self._settings.delivery_lease_seconds - (time.monotonic() - started)
-                if self.stopping or left < self._settings.delivery_lease_seconds * SENDING_SHARE:
-                    await self._window.database.write(
-                        lambda connection: outbox.give_back(connection, row.message_id, token)
-                    )
-                    return False
-                await self._record(row, token, await self._send(row, left))
-                return True
-
-        outcomes = await asyncio.gather(*(handle(row) for row in rows), return_exceptions=True)
+        token, rows = await self._claim(self._settings.delivery_batch)
+        outcomes = await asyncio.gather(*(self._handle(row, token) for row in rows), return_exceptions=True)
         # only when all have ended and are recorded does the fault of one show
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                raise outcome
+        for each in outcomes:
+            if isinstance(each, BaseException):
+                raise each
         return outcomes.count(True)
 
-    def _claim(self, connection: Connection, token: str) -> list[AnyRow]:
-        settings, now = self._settings, self._window.clock()
-        if not self._deduplicates:
-            # a sending that nobody recorded may have reached an agency that would take it twice
-            zh, en = "发送过程中断，结果未知", "the sending was interrupted; its outcome is not known"
-            for message_id in outbox.hold_interrupted(connection, self._agency, en):
-                self._doubt(connection, message_id, zh, en, now)
-        # of such an agency no more is claimed than is sent at once, so that a crash casts doubt on nothing else
-        at_most = settings.delivery_batch if self._deduplicates else settings.delivery_concurrency
-        return list(outbox.claim(connection, self._agency, token, settings.delivery_lease_seconds, at_most))
+    def _begin(self, rows: list[AnyRow], token: str) -> None:
+        for row in rows:
+            task = asyncio.create_task(self._handle(row, token))
+            self._under_way.add(task)
+            task.add_done_callback(self._ended)
 
-    async def _send(self, row: AnyRow, left: float) -> OnewindowError | None:
-        """Hands the stored bytes to the channel; returns what went wrong, None when they are handed over."""
+    def _ended(self, task: asyncio.Task[bool]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # its lease runs out and it is claimed again
+            log.error("delivery record failed", agency=self._agency, exc_info=error)
+
+    async def _claim(self, at_most: int) -> tuple[str, list[AnyRow]]:
+        token = ids.new_id(ids.LEASE, self._window.clock())
+        # a sending gets the whole lease, so no more is claimed than is sent at once
+        at_most = min(at_most, self._settings.delivery_concurrency)
+
+        def claim(connection: Connection) -> list[AnyRow]:
+            control = controls.get(connection, self._agency)
+            self._failing = control is not None and control.failures > 0
+            if control is not None and (control.paused_by or control.open):
+                return []
+            # an agency that could not be reached is tried with one message before it gets the rest
+            tried = control is not None and control.failures >= self._settings.breaker_failures
+            lease = self._settings.delivery_lease_seconds
+            return outbox.claim(connection, self._agency, token, lease, 1 if tried else at_most)
+
+        return token, await self._window.database.write(claim)
+
+    async def _handle(self, row: AnyRow, token: str) -> bool:
+        """Sends one claimed message, if it has to be sent, and records what came of it."""
+        started = time.monotonic()
+        facts = {"message_id": row.message_id, "declaration_id": row.declaration_id}
+        with tracing.span("deliver", parent=row.trace, agency=self._agency, **facts):
+            if self.stopping:
+                await self._window.database.write(
+                    lambda connection: outbox.give_back(connection, row.message_id, token)
+                )
+                return False
+            act = await self._outcome(row)
+            recorded = await self._window.database.write(
+                lambda connection: act.record(connection, self._window, row, token, self._failing)
+            )
+        facts |= {"agency": self._agency, "attempts": row.attempts + 1}
+        if not recorded:
+            # another worker has the lease, or the agency's answer was quicker: its record stands
+            metrics.lease_lost(self._agency)
+            log.info("delivery record dropped", **facts)
+        else:
+            act.report(facts, time.monotonic() - started)
+            if act.frees_next:
+                self.woken.set()
+        return True
+
+    async def _outcome(self, row: AnyRow) -> outcome.Outcome:
+        """What is to be recorded of this message now: asks, sends or holds."""
         message = Outgoing(
             message_id=row.message_id,
             declaration_id=row.declaration_id,
@@ -112,8 +163,33 @@ class Deliverer:
             accepted_at=row.accepted_at,
             body=row.body,
         )
+        # a doubt without a reason is one that two operators decided: it goes again
+        doubted = row.delivery == DOUBTED and row.reason_en is not None
+        if row.interrupted or doubted:
+            has_it = await self._ask(message) if self._policy.queries else None
+            if has_it:
+                return outcome.Sent()
+            if has_it is None and not self._policy.deduplicates:
+                return self._policy.in_doubt(row, outcome.interrupted())
+        error = await self._send(message)
+        return outcome.Sent() if error is None else self._policy.failed(row, error)
+
+    async def _ask(self, message: Outgoing) -> bool | None:
+        """Whether the agency has this message; None when it cannot be told now."""
         try:
-            async with asyncio.timeout(left * (1 - RECORDING_SHARE)):
+            async with asyncio.timeout(self._settings.delivery_lease_seconds / 4):
+                return await self._window.channels[self._agency].ask(message)
+        except Exception as error:
+            log.info(
+                "agency could not be asked", agency=self._agency, message_id=message.message_id, reason=repr(error)
+            )
+            return None
+
+    async def _send(self, message: Outgoing) -> OnewindowError | None:
+        """Hands the stored bytes to the channel; returns what went wrong, None when they are handed over."""
+        try:
+            # what is left of the lease after asking, less a margin to record
+            async with asyncio.timeout(self._settings.delivery_lease_seconds * (0.75 - RECORDING_SHARE)):
                 await self._window.channels[self._agency].send(message)
         except (AgencyUnavailable, AgencyRefused, OutcomeUnknown) as error:
             return error
@@ -121,110 +197,15 @@ class Deliverer:
             return OutcomeUnknown("the agency did not take the message in time", "该机构未在时限内接收报文")
         except Exception as error:
             # a fault of ours tells nothing about what has reached the agency
-            log.exception("sending failed", agency=self._agency, message_id=row.message_id)
+            log.exception("sending failed", agency=self._agency, message_id=message.message_id)
             return OutcomeUnknown(f"sending failed: {error!r}", f"发送失败：{error!r}")
         return None
 
-    async def _record(self, row: AnyRow, token: str, error: OnewindowError | None) -> None:
-        act = self._act(row, token, error)
-        known = await self._window.database.write(act)
-        facts = {"agency": self._agency, "message_id": row.message_id, "declaration_id": row.declaration_id}
-        if not known:
-            # another worker has the lease, or the agency's answer was quicker: its record stands
-            log.info("delivery record dropped", **facts)
-        elif error is None:
-            log.info("delivered", **facts, attempts=row.attempts)
-        else:
-            log.warning("not delivered", **facts, attempts=row.attempts, kind=error.code, reason=error.message_en)
 
-    def _act(self, row: AnyRow, token: str, error: OnewindowError | None) -> Callable[[Connection], bool]:
-        """What to write for an outcome; it changes nothing and says False when the lease is no longer ours."""
-        settings, now = self._settings, self._window.clock()
-        too_old = (row.now - row.created_at).total_seconds() > settings.delivery_max_age_seconds
-
-        def sent(connection: Connection) -> bool:
-            if not outbox.done(connection, row.message_id, token):
-                return False
-            messages.set_sent(connection, [row.message_id], now)
-            entries.add(connection, [self._entry("sent", row, now)])
-            if row.attempts > 1:
-                # it may have been shown as in doubt; queued and sent are the same to the combined status
-                settle(connection, self._window, row.declaration_id, now)
-            return True
-
-        def park(connection: Connection) -> bool:
-            assert error is not None
-            if not outbox.hold(connection, row.message_id, token, error.message_en):
-                return False
-            kept = messages.get(connection, row.message_id)
-            if kept is not None and kept.delivery == "outcome_unknown":
-                return True  # an earlier try may have reached the agency: the doubt stays shown, an operator decides
-            messages.set_delivery(connection, row.message_id, "parked", now, error.message_zh, error.message_en)
-            entries.add(connection, [self._entry("parked", row, now)])
-            settle(connection, self._window, row.declaration_id, now)
-            return True
-
-        def doubt(connection: Connection) -> bool:
-            assert error is not None
-            if self._deduplicates and not too_old:
-                kept = outbox.retry(connection, row.message_id, token, self._delay(row, error), error.message_en)
-            else:
-                kept = outbox.hold(connection, row.message_id, token, error.message_en)
-            if kept:
-                self._doubt(connection, row.message_id, error.message_zh, error.message_en, now)
-            return kept
-
-        def later(connection: Connection) -> bool:
-            assert error is not None
-            return outbox.retry(connection, row.message_id, token, self._delay(row, error), error.message_en)
-
-        if error is None:
-            return sent
-        if isinstance(error, OutcomeUnknown):
-            return doubt
-        return park if isinstance(error, AgencyRefused) or too_old else later
-
-    def _delay(self, row: AnyRow, error: OnewindowError) -> float:
-        """Seconds to the next attempt: exponential with full jitter, capped; never sooner than the agency asked for."""
-        settings = self._settings
-        top = min(
-            settings.delivery_backoff_cap_seconds, settings.delivery_backoff_seconds * 2 ** min(row.attempts - 1, 30)
-        )
-        return max(random.uniform(0, top), getattr(error, "retry_after", None) or 0.0)  # noqa: S311  (not a secret)
-
-    def _doubt(self, connection: Connection, message_id: str, zh: str, en: str, now: datetime) -> None:
-        """Shows a message as possibly delivered, once however often it is tried."""
-        row = messages.get(connection, message_id)
-        if row is None or row.delivery == "outcome_unknown":
-            return
-        messages.set_delivery(connection, message_id, "outcome_unknown", now, zh, en)
-        entries.add(
-            connection,
-            [
-                entry(
-                    "outcome_unknown",
-                    organisation_id=row.organisation_id,
-                    declaration_id=row.declaration_id,
-                    version=row.version,
-                    agency=row.agency,
-                    at=now,
-                )
-            ],
-        )
-        settle(connection, self._window, row.declaration_id, now)
-
-    def _entry(self, code: str, row: AnyRow, now: datetime) -> dict[str, Any]:
-        """For the trader's timeline: what went wrong in technical words is for operators, in the outbox, and for the log."""
-        return entry(
-            code,
-            organisation_id=row.organisation_id,
-            declaration_id=row.declaration_id,
-            version=row.version,
-            agency=row.agency,
-            at=now,
-            message_id=row.message_id,
-            attempts=str(row.attempts),
-        )
+async def _until_half_free(tasks: set[asyncio.Task[bool]], places: int) -> None:
+    deadline = time.monotonic() + REFILL_SECONDS
+    while len(tasks) > places / 2 and (left := deadline - time.monotonic()) > 0:
+        await asyncio.wait(tasks, timeout=left, return_when=asyncio.FIRST_COMPLETED)
 
 
 async def event_or_timeout(event: asyncio.Event, seconds: float) -> None:

@@ -18,6 +18,8 @@ from gateway import ids
 from gateway.config import Settings
 from gateway.database.stores import outbox
 from gateway.identity import Caller
+from gateway.notices import Queued
+from gateway.observe import tracing
 
 if TYPE_CHECKING:
     from gateway.wiring import Window
@@ -56,7 +58,13 @@ class Made:
     bodies: dict[str, bytes] = field(default_factory=dict)
 
     def outbox(self, urgent: bool) -> list[dict[str, Any]]:
-        return [outbox_row(row, urgent) for row in self.messages if row["id"] in self.bodies]
+        trace = tracing.current()
+        return [outbox_row(row, urgent, trace) for row in self.messages if row["id"] in self.bodies]
+
+    @property
+    def queued(self) -> set[Queued]:
+        """Those that can be delivered at once."""
+        return {(row["agency"], row["declaration_id"], row["id"]) for row in self.messages if row["id"] in self.bodies}
 
 
 def read(window: Window, body: bytes, media_type: str) -> Form:
@@ -168,11 +176,13 @@ def outgoing(row: dict[str, Any], body: bytes) -> Outgoing:
     )
 
 
-def outbox_row(message: dict[str, Any], urgent: bool) -> dict[str, Any]:
+def outbox_row(message: dict[str, Any], urgent: bool, trace: str | None) -> dict[str, Any]:
     return {
         "message_id": message["id"],
         "declaration_id": message["declaration_id"],
         "organisation_id": message["organisation_id"],
         "agency": message["agency"],
+        "state": outbox.QUEUED,
         "priority": outbox.URGENT if urgent else outbox.ORDINARY,
+        "trace": trace,
     }

@@ -5,13 +5,18 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import re
 import secrets
+import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from declarations.errors import BadConfiguration, Unauthorised
+import structlog
+
+from declarations.errors import BadConfiguration, BadRequest, MoveNotAllowed, Unauthorised
 
 if TYPE_CHECKING:
     from gateway.wiring import Window
@@ -20,6 +25,10 @@ Kind = Literal["client", "agency", "operator"]
 FOLDERS: dict[Kind, str] = {"client": "clients", "agency": "agencies", "operator": "operators"}
 BUILT_IN_ORGANISATION = "default"
 """Until organisations exist (third issue) every client files for this one."""
+LOOK_SECONDS = 1.0
+"""A token whose file was removed opens nothing after so long."""
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +41,21 @@ class Caller:
 
 
 class Secrets:
-    """The tokens and keys below `secrets_dir`, read once at start. Tokens are held as hashes only, but for the agencies'."""
+    """The tokens and keys below `secrets_dir`. Tokens are held as hashes only, but for the agencies'.
+
+    Clients and operators come and go while the window runs: their folders are looked at again, at most once in LOOK_SECONDS and
+    whenever a token is not known. What agencies and we share is read once, because channels hold it while they live.
+    """
 
     def __init__(self, directory: Path) -> None:
+        self._directory = directory
         found = [path for suffix in ("token", "hmac") for path in (directory / "agencies").glob(f"*.{suffix}")]
         self._agencies = {path.name: _read(path) for path in found}
-        self._callers: list[tuple[bytes, Caller]] = []
-        for kind, folder in FOLDERS.items():
-            for path in sorted((directory / folder).glob("*.token")):
-                organisation = BUILT_IN_ORGANISATION if kind == "client" else ""
-                self._callers.append((_digest(_read(path)), Caller(kind, path.stem, organisation)))
+        tokens = sorted((directory / FOLDERS["agency"]).glob("*.token"))
+        self._agency_callers = [(_digest(_read(path)), Caller("agency", path.stem, "")) for path in tokens]
+        self._seen = _look(directory)
+        self._looked_at = time.monotonic()
+        self._people = [(_digest(_read(path)), _person(path)) for path in self._seen]
 
     @classmethod
     def create_missing(cls, directory: Path, agencies: Iterable[str]) -> Secrets:
@@ -58,12 +72,35 @@ class Secrets:
             ) from error
 
     def caller(self, token: str) -> Caller | None:
-        """The caller with this token. Every known token is compared, so the time says nothing about which one is near."""
-        given, found = _digest(token.encode()), None
-        for digest, caller in self._callers:
+        """The caller with this token, looking at the folders again where it may be new or gone."""
+        digest = _digest(token.encode())
+        if time.monotonic() - self._looked_at > LOOK_SECONDS:
+            self._look_again()
+        return self._known(digest) or (self._known(digest) if self._look_again() else None)
+
+    def _known(self, given: bytes) -> Caller | None:
+        """Every known token is compared, so the time says nothing about which one is near."""
+        found = None
+        for digest, caller in (*self._people, *self._agency_callers):
             if hmac.compare_digest(digest, given):
                 found = caller
         return found
+
+    def _look_again(self) -> bool:
+        """Reads the folders of clients and operators again if anything in them changed; whether it had."""
+        self._looked_at = time.monotonic()
+        seen = _look(self._directory)
+        if seen == self._seen:
+            return False
+        people = []
+        for path in seen:
+            try:
+                people.append((_digest(_read(path)), _person(path)))
+            except BadConfiguration as error:
+                # one file that is broken or half written lets nobody in and keeps nobody else out
+                log.error("token_not_taken", path=str(path), reason=error.message_en)
+        self._seen, self._people = seen, people
+        return True
 
     def agency_token(self, agency: str) -> str:
         """The token we show an agency; raises BadConfiguration when there is none."""
@@ -88,6 +125,44 @@ def caller_of(window: Window, token: str) -> Caller:
     return caller
 
 
+def create_operator(directory: Path, name: str) -> Path:
+    """Makes a token for another operator and returns its file; a running window takes it without a restart.
+
+    Raises BadRequest for a name that is none and MoveNotAllowed when there is one already.
+    """
+    if _NAME.fullmatch(name) is None:
+        raise BadRequest(
+            f"{name!r} is no name: up to 40 of a-z, 0-9, '.', '_', '-'",
+            f"名称 {name} 无效：限 40 个小写字母、数字、._-",
+        )
+    path = directory / FOLDERS["operator"] / f"{name}.token"
+    try:
+        made = _create(path)
+    except OSError as error:
+        raise BadConfiguration(f"cannot create {path}: {error}", f"无法创建 {path}：{error}") from error
+    if not made:
+        raise MoveNotAllowed(f"there is an operator {name} already: {path}", f"运行人员 {name} 已有令牌：{path}")
+    return path
+
+
+def _person(path: Path) -> Caller:
+    """Whose token a file is, by its folder and name."""
+    if path.parent.name == FOLDERS["client"]:
+        return Caller("client", path.stem, BUILT_IN_ORGANISATION)
+    return Caller("operator", path.stem, "")
+
+
+def _look(directory: Path) -> dict[Path, tuple[int, int, int]]:
+    """The token files of clients and operators, each with what changes when its content does."""
+    found = {}
+    for folder in (FOLDERS["client"], FOLDERS["operator"]):
+        for path in sorted((directory / folder).glob("*.token")):
+            with suppress(FileNotFoundError):  # removed between the two looks
+                facts = path.stat()
+                found[path] = (facts.st_ino, facts.st_mtime_ns, facts.st_size)
+    return found
+
+
 def _digest(token: bytes) -> bytes:
     return hashlib.sha256(token).digest()
 
@@ -105,10 +180,10 @@ def _read(path: Path) -> bytes:
     return value
 
 
-def _create(path: Path) -> None:
-    """A new random secret in `path`, unless there is one. Whole or not at all, also when power fails."""
+def _create(path: Path) -> bool:
+    """A new random secret in `path`, unless there is one: False. Whole or not at all, also when power fails."""
     if path.exists():
-        return
+        return False
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -120,6 +195,7 @@ def _create(path: Path) -> None:
         # link, not rename: two programs starting together must end with one secret
         os.link(temporary, path)
     except FileExistsError:
-        pass
+        return False
     finally:
         temporary.unlink()
+    return True

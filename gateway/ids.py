@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from datetime import datetime
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-DECLARATION, MESSAGE, INBOX, ANSWER, LEASE = "D", "M", "I", "A", "L"
+DECLARATION, MESSAGE, INBOX, ANSWER, LEASE, APPROVAL = "D", "M", "I", "A", "L", "P"
+_PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
+"""Two characters at a time: a declaration and its answers make a hundred ids."""
 
 
 def _base32(number: int, characters: int) -> str:
-    return "".join(ALPHABET[(number >> shift) & 31] for shift in range(5 * (characters - 1), -1, -5))
+    """`number` in base 32; `characters` is even."""
+    return "".join([_PAIRS[(number >> shift) & 1023] for shift in range(5 * (characters - 2), -1, -10)])
 
 
 def new_id(kind: str, at: datetime) -> str:
     """A new id of `kind` (one of this module's letters), made at `at`."""
-    return kind + _base32(int(at.timestamp() * 1000), 10) + _base32(secrets.randbits(80), 16)
+    return kind + _base32(int(at.timestamp() * 1000), 10) + _base32(int.from_bytes(os.urandom(10)), 16)
 
 
 def lower_bound(kind: str, at: datetime) -> str:

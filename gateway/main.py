@@ -12,6 +12,7 @@ from fastapi_offline import FastAPIOffline
 
 from gateway import problems
 from gateway.api import agencies, codes, declarations, forms, health, openapi, operations
+from gateway.api import metrics as metrics_door
 from gateway.api.requestlog import RequestLog
 from gateway.api.requests import no_strange_parameters
 from gateway.config import Settings, load_settings
@@ -59,6 +60,7 @@ def create_app(settings: Settings | None = None, *, worker: bool = True, opened:
         api.include_router(module.router)
     app.include_router(api)
     app.include_router(health.router)
+    app.include_router(metrics_door.router)
     app.add_api_route("/", to_docs, include_in_schema=False)
     return app
 

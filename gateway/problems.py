@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect
 
 from declarations import errors
 from declarations.errors import OnewindowError
+from gateway.observe import metrics
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 5
@@ -115,6 +116,7 @@ def reply(status: int, content: dict[str, Any], headers: Mapping[str, str] | Non
 
 def framework_problem(status: int, headers: Mapping[str, str] | None = None) -> Response:
     """A refusal of the framework (no such address, wrong method …) in the same shape as ours."""
+    metrics.refused(FRAMEWORK.get(status, ("other",))[0])
     code, title, detail, detail_zh = FRAMEWORK.get(status, FRAMEWORK[400] if status < 500 else FRAMEWORK[500])
     return reply(status, body(status, code, title, detail, detail_zh), headers)
 
@@ -122,6 +124,7 @@ def framework_problem(status: int, headers: Mapping[str, str] | None = None) -> 
 async def on_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, OnewindowError)
     status, content, headers = problem_of(error)
+    metrics.refused(error.code)
     if status >= 500:
         log.error("request_failed", path=request.url.path, code=error.code, reason=str(error))
     return reply(status, content, headers)

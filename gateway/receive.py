@@ -3,35 +3,37 @@
 Whatever came is kept. A repeated answer changes nothing; one whose filing is not known yet waits; one that cannot be read,
 fits several filings or trips a fault of ours goes to the operator; one with a code no table holds stays visible and changes
 nothing.
+
+Where Kafka carries, a document is kept first (`keep`: then its sender has done his part) and taken up by a consumer (`take_up`);
+one that was kept and never taken up, because a process died, is taken up later like the first time.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import structlog
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 
 from declarations.answers import Response
 from declarations.errors import NotFound, StorageUnavailable, UnreadableResponse
 from gateway import ids
-from gateway.database.stores import inbox, messages, outbox
-from gateway.database.types import AnyRow
-from gateway.matching import Doubtful, Match, match
-from gateway.standing import settle
+from gateway.database.stores import inbox
+from gateway.matching import Doubtful
+from gateway.observe import metrics, tracing
+from gateway.taking import Taken, add_answer, contradicts, keep_unmatched, known_already, matched, settle_all
 
 if TYPE_CHECKING:
     from gateway.wiring import Window
 
-State = Literal["done", "duplicate", "waiting", "quarantined"]
-REMATCHED_AT_MOST = 100
-"""Waiting answers read at once; page by page, all that bear a number just made known are taken up."""
+State = Literal["done", "duplicate", "waiting", "quarantined", "received"]
 SHOWN_AT_MOST = 300
 """Characters of an error of ours that the operator reads; the log has all of it."""
+ATTEMPTS_AT_MOST = 5
+"""A document during which the process died so often is kept aside: it may be what kills it."""
 log = structlog.get_logger(__name__)
 
 
@@ -45,13 +47,34 @@ class Received:
     reason_zh: str | None = None
 
 
-@dataclass(slots=True)
-class _Taken:
-    """What one transaction took up: filings to settle, numbers that waiting answers may have been waiting for, whom to wake."""
+async def arrived(window: Window, agency: str, body: bytes, name: str | None = None, problem: str = "") -> Received:
+    """A document at one of the window's doors; resolves after it is committed, taken up or to be taken up. See `receive`."""
+    how = keep if window.settings.kafka_bootstrap else receive
+    return await how(window, agency, body, name, problem)
 
-    declarations: dict[str, None] = field(default_factory=dict)
-    numbers: set[tuple[str, str]] = field(default_factory=set)
-    woken: set[str] = field(default_factory=set)
+
+async def keep(window: Window, agency: str, body: bytes, name: str | None = None, problem: str = "") -> Received:
+    """Keeps a document for a consumer to take up. Raises NotFound and StorageUnavailable, as `receive`."""
+    document = _document(window, agency, body, name, problem)
+    await window.database.write(lambda connection: inbox.keep(connection, document))
+    window.notices.received(agency, _order_key(window, agency, body, name) or document["id"], document["id"])
+    return Received("received", document["id"])
+
+
+async def take_up(window: Window, inbox_id: str, *, suspect: bool = False) -> Received:
+    """Takes up a document that was kept; one taken up already is a `duplicate`. Raises StorageUnavailable.
+
+    `suspect`: it may have been begun before; a document during which processes die is kept aside after some attempts.
+    """
+    if suspect:
+        attempts = await window.database.write(lambda connection: inbox.begun(connection, inbox_id))
+        if attempts > ATTEMPTS_AT_MOST:
+            return await _set_aside(window, inbox_id, attempts)
+    row = await window.database.read(lambda connection: inbox.get(connection, inbox_id))
+    if row is None or row.state != "received":
+        return Received("duplicate", inbox_id)
+    with tracing.span("take_up", parent=row.trace, agency=row.agency, inbox_id=inbox_id):
+        return await _stored(window, row._asdict(), kept=True)
 
 
 async def receive(window: Window, agency: str, body: bytes, name: str | None = None, problem: str = "") -> Received:
@@ -60,43 +83,72 @@ async def receive(window: Window, agency: str, body: bytes, name: str | None = N
 
     Raises NotFound for an unknown agency and StorageUnavailable when nothing could be kept: the sender comes again.
     """
+    return await _stored(window, _document(window, agency, body, name, problem), kept=False)
+
+
+def _document(window: Window, agency: str, body: bytes, name: str | None, problem: str) -> dict[str, Any]:
     if agency not in window.rulebook.agencies:
         raise NotFound(f"there is no agency {agency!r}", f"没有机构 {agency}")
-    unreadable: UnreadableResponse | None = None
-    responses: list[Response] = []
-    try:
-        if problem:
-            raise UnreadableResponse(f"the file was not taken up: {problem}", f"文件未能读取：{problem}")
-        responses = window.rulebook.agencies[agency].answers.read(body, name)
-    except UnreadableResponse as error:
-        unreadable = error
-    except Exception as error:
-        unreadable = _our_fault(error, agency, name)
     now = window.clock()
-    document = {
+    return {
         "id": ids.new_id(ids.INBOX, now),
         "agency": agency,
         "name": name,
         "sha256": hashlib.sha256(body).hexdigest(),
         "received_at": now,
-        "state": "done",
+        "problem": problem or None,
+        "trace": tracing.current(),
         "body": body,
     }
 
-    def store(connection: Connection) -> tuple[Received, set[str]]:
+
+def _order_key(window: Window, agency: str, body: bytes, name: str | None) -> str | None:
+    """What the answers to one filing have in common, as far as a glance can tell. Order is a help: status does not hang on it."""
+    try:
+        responses = window.rulebook.agencies[agency].answers.read(body, name)
+    except Exception:
+        return None  # taking it up will say what is wrong with it
+    return next((each.refers_to or each.unified_number or each.agency_reference for each in responses), None)
+
+
+async def _stored(window: Window, document: dict[str, Any], kept: bool) -> Received:
+    """Reads a document and takes up what it says; `kept`: its row is there already."""
+    agency, name = document["agency"], document["name"]
+    responses: list[Response] = []
+    unreadable: UnreadableResponse | None = None
+    try:
+        if document["problem"]:
+            said = document["problem"]
+            raise UnreadableResponse(f"the file was not taken up: {said}", f"文件未能读取：{said}")
+        responses = window.rulebook.agencies[agency].answers.read(bytes(document["body"]), name)
+    except UnreadableResponse as error:
+        unreadable = error
+    except Exception as error:
+        unreadable = _our_fault(error, agency, name)
+
+    def store(connection: Connection) -> tuple[Received, Taken]:
+        if kept and inbox.take(connection, document["id"]) is None:
+            return Received("duplicate", document["id"]), Taken()
         if unreadable is not None:
-            return _quarantine(connection, document, unreadable), set()
-        return _take(connection, window, document, responses)
+            return _quarantine(connection, document, unreadable, kept), Taken()
+        return _take(connection, window, document, responses, kept)
 
     try:
-        received, woken = await window.database.write(store)
+        try:
+            received, taken = await window.database.write(store)
+        except IntegrityError:
+            # another process took up the same answer at the same moment: now it is there to be seen
+            received, taken = await window.database.write(store)
     except StorageUnavailable:
         raise
     except Exception as error:
         # nothing of it was stored; the bytes are kept all the same, and the agency need not come again
         fault = _our_fault(error, agency, name)
-        return await window.database.write(lambda connection: _quarantine(connection, document, fault))
-    window.wake(woken)
+        received = await window.database.write(lambda connection: _quarantine(connection, document, fault, kept))
+        taken = Taken()
+    if received.state == "quarantined":
+        metrics.quarantined(agency)
+    taken.announce(window)
     return received
 
 
@@ -109,196 +161,78 @@ def _our_fault(error: Exception, agency: str, name: str | None) -> UnreadableRes
     )
 
 
-def _quarantine(connection: Connection, document: dict[str, Any], error: UnreadableResponse) -> Received:
-    earlier = inbox.same(connection, document["agency"], document["sha256"], document["name"])
-    if earlier is None:
-        inbox.add(
-            connection,
-            {**document, "state": "quarantined", "reason_zh": error.message_zh, "reason_en": error.message_en},
-        )
-    return Received("quarantined", earlier.id if earlier else document["id"], error.message_en, error.message_zh)
+async def _set_aside(window: Window, inbox_id: str, attempts: int) -> Received:
+    en = f"it was begun {attempts} times and never ended: it may be what stops the window's programs"
+    zh = f"已尝试处理 {attempts} 次均未完成，可能导致程序中断，已隔离"
+
+    def store(connection: Connection) -> Received:
+        row = inbox.take(connection, inbox_id)
+        if row is None:
+            return Received("duplicate", inbox_id)
+        return _quarantine(connection, row._asdict(), UnreadableResponse(en, zh), True)
+
+    log.error("answer set aside", inbox_id=inbox_id, attempts=attempts)
+    return await window.database.write(store)
+
+
+def _quarantine(connection: Connection, document: dict[str, Any], error: UnreadableResponse, kept: bool) -> Received:
+    agency, inbox_id = document["agency"], document["id"]
+    earlier = inbox.same(connection, agency, document["sha256"], document["name"], but=inbox_id)
+    if earlier is not None:
+        if kept:
+            inbox.remove(connection, inbox_id)
+        return Received("quarantined", earlier.id, error.message_en, error.message_zh)
+    if not kept:
+        inbox.add(connection, {**document, "state": "done"})
+    inbox.set_state(connection, inbox_id, "quarantined", error.message_zh, error.message_en)
+    return Received("quarantined", inbox_id, error.message_en, error.message_zh)
 
 
 def _take(
-    connection: Connection, window: Window, document: dict[str, Any], responses: list[Response]
-) -> tuple[Received, set[str]]:
-    now, agency = document["received_at"], document["agency"]
-    earlier = inbox.same(connection, agency, document["sha256"], document["name"])
-    inbox_id = earlier.id if earlier else document["id"]
-    fresh: list[tuple[Response, Match | None]] = []
+    connection: Connection, window: Window, document: dict[str, Any], responses: list[Response], kept: bool
+) -> tuple[Received, Taken]:
+    now, agency, own_id = document["received_at"], document["agency"], document["id"]
+    found = matched(connection, agency, responses, now)
+    earlier = inbox.same(connection, agency, document["sha256"], document["name"], but=own_id)
+    fresh: list[tuple[Response, Any]] = []
     doubt: Doubtful | None = None
     seen: set[tuple[str, str]] = set()
-    for response in responses:
-        try:
-            found = match(connection, agency, response, response.at or now)
-        except Doubtful as error:
-            found, doubt = None, error
+    for response, match in found:
+        if isinstance(match, Doubtful):
+            doubt, match = match, None
         earlier_ones = inbox.by_key(connection, agency, response.key)
-        if _contradicts(response, earlier_ones):
+        if contradicts(response, earlier_ones):
             doubt = Doubtful(
                 f"its id {response.key} was used before for another answer", f"编号 {response.key} 已用于内容不同的回执"
             )
             continue
-        if found is None or not _known_already(response, found, earlier_ones, seen):
-            fresh.append((response, found))
+        if match is None or not known_already(response, match, earlier_ones, seen):
+            fresh.append((response, match))
     if not fresh and earlier is not None and earlier.state == "done":
-        return Received("duplicate", inbox_id), set()
-    if earlier is None:
-        inbox.add(connection, document)
-    taken = _Taken()
+        if kept:
+            inbox.remove(connection, own_id)
+        return Received("duplicate", earlier.id), Taken()
+    inbox_id = earlier.id if earlier is not None else own_id
+    if earlier is not None and kept:
+        inbox.remove(connection, own_id)
+    elif earlier is None and not kept:
+        inbox.add(connection, {**document, "state": "done"})
+    taken = Taken()
     unmatched = 0
-    for response, found in fresh:
-        if found is None:
+    for response, match in fresh:
+        if match is None:
             unmatched += 1
-            _keep_unmatched(connection, response, inbox_id, now)
+            keep_unmatched(connection, response, inbox_id, now)
         else:
-            _add_answer(connection, window, response, found, inbox_id, now, taken)
-    _settle_all(connection, window, agency, now, taken)
+            add_answer(connection, window, response, match, inbox_id, now, taken)
+    settle_all(connection, window, agency, now, taken)
     if doubt is not None:
         inbox.set_state(connection, inbox_id, "quarantined", doubt.reason_zh, doubt.reason_en)
-        return Received("quarantined", inbox_id, doubt.reason_en, doubt.reason_zh), taken.woken
+        return Received("quarantined", inbox_id, doubt.reason_en, doubt.reason_zh), taken
     if unmatched:
         zh, en = "尚无申报使用其中的编号", "no filing bears its numbers yet"
         inbox.set_state(connection, inbox_id, "waiting", zh, en)
-        return Received("waiting", inbox_id, en, zh), taken.woken
-    if earlier is not None:
+        return Received("waiting", inbox_id, en, zh), taken
+    if earlier is not None or kept:
         inbox.set_state(connection, inbox_id, "done")
-    return Received("done" if fresh else "duplicate", inbox_id), taken.woken
-
-
-def _stored(response: Response) -> dict[str, Any]:
-    """A response as JSON."""
-    stored: dict[str, Any] = {name: getattr(response, name) for name in Response.__slots__}
-    stored["at"] = response.at.isoformat() if response.at else None
-    return stored
-
-
-def _contradicts(response: Response, same_key: Sequence[AnyRow]) -> bool:
-    """Whether the agency used the id of an earlier answer for one that says something else."""
-    return any(
-        row.response.get(name) != getattr(response, name)
-        for row in same_key
-        for name in ("code", "text", "clearance_form_id")
-    )
-
-
-def _known_already(response: Response, found: Match, same_key: Sequence[AnyRow], seen: set[tuple[str, str]]) -> bool:
-    """Whether this answer was taken before, or stands twice in the document."""
-    if (response.key, found.message.id) in seen:
-        return True
-    seen.add((response.key, found.message.id))
-    if found.exact or response.at is None:
-        # a receipt without a time is told from its like only by the message it answers
-        return any(row.message_id == found.message.id for row in same_key)
-    return bool(same_key)
-
-
-def _add_answer(
-    connection: Connection,
-    window: Window,
-    response: Response,
-    found: Match,
-    inbox_id: str,
-    now: datetime,
-    taken: _Taken,
-) -> None:
-    message = found.message
-    inbox.add_answer(
-        connection,
-        {
-            "id": ids.new_id(ids.ANSWER, now),
-            "inbox_id": inbox_id,
-            "agency": response.agency,
-            "key": response.key,
-            "organisation_id": message.organisation_id,
-            "declaration_id": message.declaration_id,
-            "version": message.version,
-            "message_id": message.id,
-            "message": response.message,
-            "code": response.code,
-            "known": (response.message, response.code) in window.responses(response.agency),
-            "at": response.at or now,
-            "received_at": now,
-            "response": _stored(response),
-        },
-    )
-    if message.delivery in ("queued", "outcome_unknown", "parked") and (found.exact or not message.untouched):
-        # it answers, so it has the message: whatever delivery still doubts is settled. A number alone does not prove that
-        # of a message that surely never left: that one still goes
-        outbox.remove(connection, message.id)
-        messages.set_sent(connection, [message.id], now)
-    taken.declarations[message.declaration_id] = None
-    told = {name: getattr(response, name) for name in ("refers_to", "agency_reference", "unified_number")}
-    taken.numbers |= {(name, value) for name, value in told.items() if value}
-
-
-def _keep_unmatched(connection: Connection, response: Response, inbox_id: str, now: datetime) -> None:
-    inbox.add_unmatched(
-        connection,
-        {
-            "id": ids.new_id(ids.ANSWER, now),
-            "inbox_id": inbox_id,
-            "agency": response.agency,
-            "key": response.key,
-            "refers_to": response.refers_to,
-            "refers_to_file": response.refers_to_file,
-            "agency_reference": response.agency_reference,
-            "unified_number": response.unified_number,
-            "received_at": now,
-            "response": _stored(response),
-        },
-    )
-
-
-def _settle_all(connection: Connection, window: Window, agency: str, now: datetime, taken: _Taken) -> None:
-    """Settles every filing touched, then takes up waiting answers that bear a number just made known, until none is left."""
-    while taken.declarations:
-        for declaration_id in taken.declarations:
-            taken.woken |= settle(connection, window, declaration_id, now)
-        taken.declarations.clear()
-        numbers, taken.numbers = taken.numbers, set()
-        # most of the time nothing waits at all
-        for kind, value in sorted(numbers) if inbox.some_unmatched(connection, agency) else ():
-            _rematch(connection, window, agency, kind, value, now, taken)
-
-
-def _rematch(
-    connection: Connection, window: Window, agency: str, kind: str, value: str, now: datetime, taken: _Taken
-) -> None:
-    """Takes up the answers that wait for a number. The filings they touch are left in `taken`."""
-    after, more = "", True
-    while more:
-        rows = inbox.unmatched_by(connection, agency, kind, value, REMATCHED_AT_MOST, after)
-        for row in rows:
-            _take_waiting_one(connection, window, agency, row, now, taken)
-        more = len(rows) == REMATCHED_AT_MOST
-        after = rows[-1].id if rows else after
-
-
-def _take_waiting_one(
-    connection: Connection, window: Window, agency: str, row: AnyRow, now: datetime, taken: _Taken
-) -> None:
-    """Takes up one waiting answer, if its message can be told now."""
-    stored = {**row.response, "at": datetime.fromisoformat(at) if (at := row.response["at"]) else None}
-    response = Response(**stored)
-    try:
-        found = match(connection, agency, response, response.at or row.received_at)
-    except Doubtful:
-        return
-    if found is None:
-        return
-    if not _known_already(response, found, inbox.by_key(connection, agency, response.key), set()):
-        _add_answer(connection, window, response, found, row.inbox_id, now, taken)
-    if inbox.remove_unmatched(connection, row.id, row.inbox_id):
-        inbox.set_state(connection, row.inbox_id, "done")
-
-
-def take_waiting(
-    connection: Connection, window: Window, agencies: Iterable[str], reference: str, now: datetime
-) -> set[str]:
-    """For a filing just accepted: answers that came before its reference did. Returns the agencies with something to send."""
-    taken = _Taken()
-    for agency in agencies:
-        _rematch(connection, window, agency, "refers_to", reference, now, taken)
-        _settle_all(connection, window, agency, now, taken)
-    return taken.woken
+    return Received("done" if fresh else "duplicate", inbox_id), taken

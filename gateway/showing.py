@@ -13,7 +13,7 @@ from declarations.form import Declaration
 from declarations.rulebook import Rulebook
 from declarations.status import LegStatus
 from gateway import finding
-from gateway.database.stores import declarations, inbox, messages, outbox
+from gateway.database.stores import declarations, inbox, messages, outbox, search
 from gateway.database.types import AnyRow
 from gateway.journal import ACTS
 from gateway.standing import NUMBERS, combined_of, legs_of
@@ -40,8 +40,13 @@ class Pinned:
         self.table = self.rulebook.agencies[message.agency].table(message.message, message.table_version)
 
 
-def summary(connection: Connection, window: Window, row: AnyRow) -> dict[str, Any]:
-    """One line of a list of declarations."""
+def summaries(connection: Connection, window: Window, rows: Sequence[AnyRow]) -> list[dict[str, Any]]:
+    """The lines of a list of declarations."""
+    legs = search.legs(connection, [row.id for row in rows])
+    return [_summary(window, row, legs[row.id]) for row in rows]
+
+
+def _summary(window: Window, row: AnyRow, legs: dict[str, str]) -> dict[str, Any]:
     words = window.words.of("combined", row.status)
     return {
         "id": row.id,
@@ -54,7 +59,7 @@ def summary(connection: Connection, window: Window, row: AnyRow) -> dict[str, An
         "status_en": words.name_en,
         "may_collect": row.may_collect,
         "may_sell": row.may_sell,
-        "legs": {each.agency: each.state or each.delivery for each in messages.current(connection, row.id)},
+        "legs": legs,
         "accepted_at": row.created_at,
         "updated_at": row.updated_at,
     }

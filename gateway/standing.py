@@ -23,6 +23,8 @@ from gateway.database.stores import declarations, entries, inbox, messages, outb
 from gateway.database.types import AnyRow
 from gateway.filing import leg_of, outbox_row
 from gateway.journal import entry
+from gateway.notices import Queued
+from gateway.observe import tracing
 
 if TYPE_CHECKING:
     from gateway.wiring import Window
@@ -73,9 +75,10 @@ def combined_of(window: Window, rows: Sequence[AnyRow], legs: dict[str, LegStatu
     return combine(legs, required, window.responses(rows[0].agency).words)
 
 
-def settle(connection: Connection, window: Window, declaration_id: str, now: datetime) -> set[str]:
-    """Recomputes and stores where a declaration stands, follow-ups included. Returns the agencies with something new to send."""
-    woken: set[str] = set()
+def settle(connection: Connection, window: Window, declaration_id: str, now: datetime) -> set[Queued]:
+    """Recomputes and stores where a declaration stands, follow-ups included. Returns what there is to send now."""
+    declarations.lock(connection, declaration_id)
+    queued: set[Queued] = set()
     while True:
         rows = messages.current(connection, declaration_id)
         answers = inbox.answers_in_force(connection, declaration_id)
@@ -95,9 +98,18 @@ def settle(connection: Connection, window: Window, declaration_id: str, now: dat
             break
         for row, value in ready:
             if _release(connection, window, row, value, now):
-                woken.add(row.agency)
+                queued.add((row.agency, row.declaration_id, row.id))
     _store(connection, window, declaration_id, rows, legs, numbers, now)
-    return woken
+    return queued
+
+
+def expected_by(window: Window, leg: LegStatus, sent_at: datetime | None, urgent: bool) -> datetime | None:
+    """When the agency should have said the next thing, by its own calendar; None while nothing is expected of it."""
+    since = leg.at or sent_at
+    agency = window.rulebook.agencies[leg.agency]
+    if not hasattr(agency, "expectations"):
+        return None  # TEMP
+    return agency.expectations.expected_by(leg, since, urgent) if since else None
 
 
 def _awaited(window: Window, row: AnyRow, legs: dict[str, LegStatus], answers: Sequence[AnyRow]) -> str | None:
@@ -148,7 +160,7 @@ def _release(connection: Connection, window: Window, row: AnyRow, value: str, no
     messages.set_filing(connection, row.id, filing)
     messages.add_body(connection, row.id, body, now)
     messages.set_delivery(connection, row.id, "queued", now)
-    outbox.add(connection, [outbox_row(row._asdict(), declaration.urgent)])
+    outbox.add(connection, [outbox_row(row._asdict(), declaration.urgent, tracing.current())])
     entries.add(connection, [entry("rendered", **facts, number=value, waited_for=row.waits_for)])
     return True
 
@@ -166,7 +178,11 @@ def _store(
     assert declaration is not None
     for row in rows:
         leg, told = legs[row.agency], numbers[row.agency]
-        values = {"state": leg.state if leg.code is not None else None, **told}
+        values = {
+            "state": leg.state if leg.code is not None else None,
+            **told,
+            "expected_by": expected_by(window, leg, row.sent_at, declaration.urgent),
+        }
         if any(getattr(row, name) != value for name, value in values.items()):
             messages.set_standing(connection, row.id, values, now)
         changed = {name: value for name, value in told.items() if getattr(row, name) != value}

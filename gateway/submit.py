@@ -18,7 +18,8 @@ from gateway import filing, finding, ids
 from gateway.database.stores import declarations, entries, idempotency, messages, outbox, search
 from gateway.identity import Caller
 from gateway.journal import entry
-from gateway.receive import take_waiting
+from gateway.observe import metrics
+from gateway.rematch import take_waiting
 
 if TYPE_CHECKING:
     from gateway.wiring import Window
@@ -64,21 +65,18 @@ class Key:
             )
         return Reply(row.status, row.answer, {REPLAYED: "true", "Location": row.answer["links"]["self"]})
 
-    def keep(self, connection: Connection, reply: Reply, at: datetime) -> None:
-        """Keeps the reply; IntegrityError when somebody else was first."""
-        idempotency.add(
-            connection,
-            {
-                "organisation_id": self.caller.organisation_id,
-                "client": self.caller.name,
-                "route": self.route,
-                "key": self.key,
-                "sha256": self.sha256,
-                "status": reply.status,
-                "answer": reply.body,
-                "created_at": at,
-            },
-        )
+    def row(self, reply: Reply, at: datetime) -> dict[str, Any]:
+        """The row that keeps the reply; adding it is an IntegrityError when somebody else was first."""
+        return {
+            "organisation_id": self.caller.organisation_id,
+            "client": self.caller.name,
+            "route": self.route,
+            "key": self.key,
+            "sha256": self.sha256,
+            "status": reply.status,
+            "answer": reply.body,
+            "created_at": at,
+        }
 
 
 async def submit(
@@ -92,6 +90,8 @@ async def submit(
 ) -> Reply:
     """Files a declaration, or only checks it. Raises UnreadableDocument, InvalidDeclaration, DuplicateReference,
     IdempotencyKeyReused, TooLarge, StorageUnavailable; nothing is stored then."""
+    if not check_only:
+        window.condition.require_room()
     key = None if check_only else Key.of(caller, "declarations", idempotency_key, body, media_type)
     if key is not None and (kept := await window.database.read(key.replayed)) is not None:
         return kept
@@ -123,22 +123,24 @@ async def submit(
     legs = made.messages
     reply = filed_reply(row, form, legs, status.name_zh, status.name_en)
 
-    def store(connection: Connection) -> set[str]:
-        if key is not None:
-            key.keep(connection, reply, form.at)
-        declarations.add(connection, row, version)
-        messages.add(connection, made.messages, made.bodies, form.at)
-        outbox.add(connection, made.outbox(form.urgent))
-        search.add(connection, keys)
-        entries.add(connection, acts)
-        return take_waiting(connection, window, [leg["agency"] for leg in legs], form.reference, form.at)
-
+    rows = [
+        (idempotency.ADDED, [key.row(reply, form.at)] if key is not None else []),
+        (declarations.ADDED, [row]),
+        (declarations.VERSION_ADDED, [version]),
+        (messages.ADDED, legs),
+        (messages.BODY_ADDED, [messages.body_row(each, body, form.at) for each, body in made.bodies.items()]),
+        (outbox.ADDED, made.outbox(form.urgent)),
+        (search.ADDED, keys),
+        (entries.ADDED, acts),
+    ]
     try:
-        woken = await window.database.write(store)
+        await window.database.insert(rows)
     except IntegrityError as error:
         clash = error
     else:
-        window.wake(woken | {leg["agency"] for leg in legs if leg["id"] in made.bodies})
+        window.notices.queued(made.queued)
+        metrics.accepted(form.declaration.form, form.declaration.scope)
+        await take_waiting(window, [leg["agency"] for leg in legs], form.reference)
         return reply
     return await window.database.read(
         lambda connection: explained(connection, window, key, form, caller, declaration_id, clash)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, text
 
 from adapters.agency import Channel, ChannelSettings, build_channel
 from declarations.errors import BadConfiguration
@@ -21,18 +21,17 @@ from gateway.collect import Collector
 from gateway.config import Settings
 from gateway.database.engine import Database, open_database
 from gateway.database.schema import organisation
-from gateway.database.stores import bundles, inbox, outbox
+from gateway.database.stores import bundles, controls, inbox, outbox
 from gateway.deliver import Deliverer
 from gateway.identity import BUILT_IN_ORGANISATION, Secrets
+from gateway.notices import LocalNotices, Notices
+from gateway.observe.condition import Condition
 from gateway.standing import settle
+from gateway.sweep import Sweeper
 
 log = structlog.get_logger(__name__)
 RULEBOOKS_KEPT = 3
 """Older tables held in memory at a time, for declarations accepted under them."""
-DELIVERY_LANES = 2
-"""Claims open to one agency at a time: while one waits for a message that hangs, the other goes on."""
-STOP_SECONDS = 10.0
-"""What is under way gets this long to end when the window stops."""
 UNKNOWN_AT_START = 10_000
 
 
@@ -45,11 +44,15 @@ class Window:
         self.settings = settings
         self.rulebook = rulebook
         self.database = database
+        self.condition = Condition(self)
+        self.delivering = False
         self.secrets = secrets
         self.clock = clock
         self.channels: dict[str, Channel] = _channels(settings, rulebook, secrets)
         self.deliverers = {agency: Deliverer(self, agency) for agency in rulebook.agencies}
         self.collectors = [Collector(self, agency) for agency in rulebook.agencies]
+        self.sweeper = Sweeper(self)
+        self.notices: Notices = self._notices()
         self._older: dict[str, Rulebook] = {}
         self._tasks: list[asyncio.Task[None]] = []
         # every agency's codes speak in the same words
@@ -90,27 +93,39 @@ class Window:
         """The HMAC key shared with an agency."""
         return self.secrets.agency_key(agency)
 
-    def wake(self, agencies: Iterable[str]) -> None:
-        """There is something new to send to these agencies."""
-        for agency in agencies:
-            self.deliverers[agency].woken.set()
+    def _notices(self) -> Notices:
+        if not self.settings.kafka_bootstrap:
+            return LocalNotices(self._wake)
+        # imported here: the embedded default has no use for it
+        from gateway.bus.producer import KafkaNotices
+
+        return KafkaNotices(self.settings.kafka_bootstrap, self.settings.kafka_prefix, self.rulebook.agencies)
+
+    def _wake(self, agency: str) -> None:
+        self.deliverers[agency].woken.set()
 
     def start_worker(self) -> None:
-        """Delivers and collects in this process until stopped."""
-        self._tasks += [
-            asyncio.create_task(run.run()) for run in self.deliverers.values() for _ in range(DELIVERY_LANES)
-        ]
-        self._tasks += [asyncio.create_task(run.run()) for run in self.collectors]
+        """Delivers, collects and sweeps in this process until stopped."""
+        self.delivering = True
+        self.start_sweeper()
+        self._tasks += [asyncio.create_task(each.run()) for each in self.deliverers.values()]
+        self._tasks += [asyncio.create_task(each.run()) for each in self.collectors]
+
+    def start_sweeper(self) -> None:
+        """Takes up what lost notices left lying."""
+        self._tasks.append(asyncio.create_task(self.sweeper.run()))
 
     async def stop(self) -> None:
         """Claims nothing more, lets what is under way end, gives back the rest. Safe to repeat."""
+        self.delivering = False
         for deliverer in self.deliverers.values():
             deliverer.stop()
         for collector in self.collectors:
             collector.stop()
+        self.sweeper.stop()
         tasks, self._tasks = self._tasks, []
         if tasks:
-            _, late = await asyncio.wait(tasks, timeout=STOP_SECONDS)
+            _, late = await asyncio.wait(tasks, timeout=self.settings.drain_seconds)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
@@ -138,7 +153,7 @@ async def open_window(
             f"ONEWINDOW_FILER: mappings/filing.csv has no {', '.join(unknown)}",
             f"ONEWINDOW_FILER：mappings/filing.csv 中没有 {'、'.join(unknown)}",
         )
-    database = await asyncio.to_thread(open_database, settings.database_url)
+    database = await open_database(settings.database_url, settings.database_connections)
     window: Window | None = None
     try:
         secrets = Secrets.create_missing(settings.secrets_dir, rulebook.agencies)
@@ -148,6 +163,7 @@ async def open_window(
     finally:
         if window is not None:
             await window.stop()
+            await window.notices.close()
             for channel in window.channels.values():
                 await channel.close()
         await database.close()
@@ -181,9 +197,13 @@ def _channels(settings: Settings, rulebook: Rulebook, secrets: Secrets) -> dict[
 def _begin(connection: Connection, window: Any) -> None:
     """What a start writes: the organisation, the tables in force, the end of dead leases, answers understood since."""
     now = window.clock()
+    if connection.dialect.name == "postgresql":
+        # programs that start together write the same rows
+        connection.execute(text("SELECT pg_advisory_xact_lock(4917362)"))
     if connection.execute(select(organisation.c.id)).first() is None:
         connection.execute(insert(organisation), {"id": BUILT_IN_ORGANISATION, "name": "onewindow", "created_at": now})
     bundles.keep(connection, window.rulebook.bundle, now)
+    controls.begin(connection, list(window.rulebook.agencies))
     if window.database.exclusive:
         outbox.void_leases(connection)
     understood = [

@@ -1,11 +1,148 @@
-"""Options of the test suite."""
+"""Options of the test suite, and the services its tests stand on.
+
+PostgreSQL and Kafka are started by `scripts/services` in a directory of their own and stopped at the end, unless
+TEST_POSTGRES (`postgresql://user@host:port/name`) and TEST_KAFKA (`host:port`) name some that run. Where a service cannot be had,
+its tests are skipped with the reason; with CI=true they fail.
+"""
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
 import pytest
+
+from scripts.services import broker, postgres
+from scripts.services.broker import Kafka as KafkaService
+from scripts.services.postgres import Postgres
+from scripts.services.process import ServiceError
+from tests.support import backend
+
+IN_CI = os.environ.get("CI", "").lower() in ("true", "1")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--golden", action="store_true", help="rewrite what golden cases expect from what the code does now; review it"
     )
+    parser.addoption(
+        "--backend", choices=("sqlite", "postgresql"), default="sqlite", help="the database behind every data directory"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for marker in (
+        "sqlite_only: about SQLite itself, or about nothing a database has to do with; left out with --backend=postgresql",
+        "postgres: needs PostgreSQL, whichever --backend",
+        "kafka: needs Kafka",
+    ):
+        config.addinivalue_line("markers", marker)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        # asked for by fixture is asked for by marker
+        for service in {"kafka", "postgres"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(service)
+    if config.getoption("--backend") == "postgresql":
+        left_out = [item for item in items if item.get_closest_marker("sqlite_only")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.fixture(scope="session")
+def services_directory() -> Iterator[Path]:
+    """Where services live; not in pytest's own directories, which PostgreSQL's account cannot enter."""
+    directory = Path(tempfile.mkdtemp(prefix="onewindow-services-"))
+    directory.chmod(0o755)
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a PostgreSQL server."""
+    given = os.environ.get("TEST_POSTGRES")
+    if given:
+        yield given
+        return
+    service = Postgres(request.getfixturevalue("services_directory"))
+    try:
+        postgres.install()
+        address = service.start()
+    except ServiceError as error:
+        _not_to_be_had("PostgreSQL", error)
+    yield address
+    service.stop()
+
+
+@pytest.fixture(scope="session")
+def kafka_server(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a Kafka broker."""
+    given = os.environ.get("TEST_KAFKA")
+    if given:
+        yield given
+        return
+    service = KafkaService(request.getfixturevalue("services_directory"))
+    try:
+        broker.install()
+        address = service.start()
+    except ServiceError as error:
+        _not_to_be_had("Kafka", error)
+    yield address
+    service.stop()
+
+
+@dataclass(frozen=True)
+class Kafka:
+    """A broker shared by all tests, and names on it that are one test's own."""
+
+    bootstrap: str
+    prefix: str
+
+
+@pytest.fixture
+def kafka(kafka_server: str) -> Kafka:
+    return Kafka(kafka_server, f"t{uuid.uuid4().hex[:10]}")
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: str) -> Iterator[str]:
+    """The address of a migrated, empty database to copy."""
+    address = backend.make_template(postgres_server)
+    yield address
+    backend.drop_all(address)
+
+
+@pytest.fixture
+def postgres_backend(postgres_template: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a test that is about PostgreSQL: its data directories stand on it whatever --backend says."""
+    monkeypatch.setenv(backend.VARIABLE, postgres_template)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _backend(request: pytest.FixtureRequest) -> None:
+    if request.config.getoption("--backend") == "postgresql":
+        address = request.getfixturevalue("postgres_template")
+        os.environ[backend.VARIABLE] = address
+
+
+@pytest.fixture(autouse=True)
+def _databases_go_with_their_test(request: pytest.FixtureRequest) -> Iterator[None]:
+    # asked for here, so that it goes after this does
+    directory = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else None
+    yield
+    if directory is not None:
+        backend.forget(directory)
+
+
+def _not_to_be_had(service: str, error: ServiceError) -> None:
+    said = f"{service} cannot be had here: {error}"
+    if IN_CI:
+        pytest.fail(said, pytrace=False)
+    pytest.skip(said)

@@ -78,6 +78,10 @@ class Clerk:
             self._keep(filing, body, answers, now, accepted=True)
         return CUT if plan.door and plan.door.cut else TAKEN
 
+    def has(self, key: str) -> bool:
+        """Whether a message under this key was taken."""
+        return self._state.body_of(key) is not None
+
     def refuse(self, key: str, body: bytes, why: UnacceptableError) -> None:
         """Keeps a refused message and answers that it failed: for a door that cannot reply at once."""
         known = self._state.body_of(key)

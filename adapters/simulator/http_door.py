@@ -1,4 +1,5 @@
-"""A simulated agency's HTTP address: takes signed messages at POST /messages, pushes signed answers to the window."""
+"""A simulated agency's HTTP address: takes signed messages at POST /messages, says at GET /messages/<id> whether it has one,
+pushes signed answers to the window."""
 
 from __future__ import annotations
 
@@ -43,6 +44,7 @@ class HttpDoor:
         )
         app = web.Application(client_max_size=LARGEST_MESSAGE)
         app.router.add_post("/messages", self._receive)
+        app.router.add_get("/messages/{key}", self._tell)
         # connections longer kept here than at the window, so that it never sends into one we are closing
         self._runner = web.AppRunner(app, access_log=None, keepalive_timeout=75, shutdown_timeout=2)
         await self._runner.setup()
@@ -103,6 +105,13 @@ class HttpDoor:
         if status == 503:
             reply.headers["Retry-After"] = "1"
         return reply
+
+    async def _tell(self, request: web.Request) -> web.Response:
+        if not self._is_known(request.headers.get("Authorization", "")):
+            return _reply(401, "令牌无效 unknown token")
+        if self._clerk.has(request.match_info["key"]):
+            return _reply(200, "已收 taken")
+        return _reply(404, "未收 not here")
 
     def _is_known(self, authorization: str) -> bool:
         return hmac.compare_digest(authorization.encode("utf-8", "replace"), f"Bearer {self._token}".encode())

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+import tomllib
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 import structlog
 
+from adapters.agency import reached_by
 from adapters.simulator import customs, inspection
 from adapters.simulator.clerk import AgencyFile, Clerk
 from adapters.simulator.folder_door import FolderDoor
@@ -53,11 +55,13 @@ async def run_simulator(
     rehearsal: bool,
     knobs: Knobs,
     bundle_root: Path,
+    url: str = "",
 ) -> None:
     """Runs until SIGTERM, SIGINT or cancellation. Raises BadConfiguration for an agency without a simulation.
 
-    `state_dir` holds its memory; `exchange_dir` is the agency's own exchange directory (holding OutBox, InBox …);
-    `host`, `port`, `window_url`, `token` and `hmac_key` serve an agency on the HTTP channel; `bundle_root` holds `xsd/`.
+    `state_dir` holds its memory; `bundle_root` holds `mappings/` and `xsd/`. How it is reached says the channel in its
+    `agency.toml`: `exchange_dir` is its own exchange directory (holding OutBox, InBox …), on the folder channel; `host`, `port`,
+    `window_url` and `token` are for HTTP; `url` is `kafka://…` where it is reached over topics; `hmac_key` signs on both.
     """
     files: dict[str, AgencyFile] = {customs.AGENCY: customs, inspection.AGENCY: inspection}
     if agency not in files:
@@ -69,13 +73,28 @@ async def run_simulator(
     try:
         clerk = Clerk(files[agency], state, bundle_root, knobs, rehearsal=rehearsal)
         door: Door
-        if agency == customs.AGENCY:
-            door = FolderDoor(clerk, exchange_dir)
-        else:
-            door = HttpDoor(clerk, agency, host=host, port=port, window_url=window_url, token=token, hmac_key=hmac_key)
+        match reached_by(_channel(bundle_root, agency), url):
+            case "folder":
+                door = FolderDoor(clerk, exchange_dir)
+            case "kafka":
+                # imported here: a rehearsal without a broker has no use for it
+                from adapters.simulator.kafka_door import KafkaDoor
+
+                door = KafkaDoor(clerk, url, hmac_key)
+            case _:
+                door = HttpDoor(
+                    clerk, agency, host=host, port=port, window_url=window_url, token=token, hmac_key=hmac_key
+                )
         await _serve(agency, state, door)
     finally:
         state.close()
+
+
+def _channel(bundle_root: Path, agency: str) -> str:
+    """The word in the agency's table."""
+    with open(bundle_root / "mappings" / agency / "agency.toml", "rb") as file:
+        channel: str = tomllib.load(file)["channel"]
+        return channel
 
 
 async def _serve(agency: str, state: State, door: Door) -> None:

@@ -1,1 +1,1 @@
-"""Ways to hand a message over: a folder both sides see, or HTTP."""
+"""Ways to hand a message over: a folder both sides see, HTTP, or a Kafka topic."""

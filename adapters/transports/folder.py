@@ -136,8 +136,38 @@ class FolderChannel:
     async def finish(self, incoming: Incoming, accepted: bool) -> None:
         await asyncio.to_thread(self._finish, incoming, accepted)
 
+    async def ask(self, outgoing: Outgoing) -> bool | None:
+        """True while the file lies in OutBox. One that is gone was taken, or never came: a folder cannot tell."""
+        path = self._root / OUT / f"{exchange_name(outgoing)}.zip"
+        return True if await asyncio.to_thread(path.exists) else None
+
+    async def test(self) -> str:
+        return await asyncio.to_thread(self._test)
+
     async def close(self) -> None:
         return None
+
+    def _test(self) -> str:
+        """Writes and removes a file that no agency takes, and reads InBox."""
+        out, into = self._root / OUT, self._root / IN
+        probe = out / f"onewindow.{secrets.token_hex(4)}{TEMPORARY}"
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            into.mkdir(parents=True, exist_ok=True)
+            with open(probe, "xb") as file:
+                file.write(b"connection test")
+                file.flush()
+                os.fsync(file.fileno())
+            probe.unlink()
+            with os.scandir(into) as entries:
+                waiting = sum(_is_complete(entry) for entry in entries)
+        except OSError as error:
+            probe.unlink(missing_ok=True)
+            raise AgencyUnavailable(
+                f"the exchange folder of {self._agency} cannot be used: {error}",
+                f"{self._agency} 的交换目录无法使用：{error}",
+            ) from error
+        return f"{self._root}: OutBox takes files, {waiting} answers in InBox"
 
     def _send(self, outgoing: Outgoing) -> None:
         name = exchange_name(outgoing)
@@ -209,7 +239,7 @@ class FolderChannel:
         move(source, self._root / ARCHIVE / f"{datetime.now(UTC):%Y%m%d}" if accepted else self._root / FAIL)
 
 
-def _identity(status: os.stat_result) -> tuple[int, int]:
+def _identity(status: os.stat_result) -> tuple[int, ...]:
     return status.st_ino, status.st_mtime_ns
 
 

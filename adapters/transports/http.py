@@ -71,10 +71,33 @@ class HttpChannel:
     async def finish(self, incoming: Incoming, accepted: bool) -> None:  # noqa: ARG002  # the Channel's shape
         return None
 
+    async def ask(self, outgoing: Outgoing) -> bool | None:
+        """`GET <url>/<message id>`: 200 it has it, 404 it has not; anything else tells nothing."""
+        url = f"{self._url.rstrip('/')}/{quote(outgoing.message_id, safe='')}"
+        try:
+            async with self._open().get(url, headers=self._asking(), allow_redirects=False) as response:
+                await _words(response)
+                return {200: True, 404: False}.get(response.status)
+        except (TimeoutError, aiohttp.ClientError, OSError):
+            return None
+
+    async def test(self) -> str:
+        """Any reply to `GET <url>` is the agency's, also one that such a request is not allowed."""
+        try:
+            async with self._open().get(self._url, headers=self._asking(), allow_redirects=False) as response:
+                words = await _words(response)
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            said = f"{type(error).__name__} {error}".strip()
+            raise AgencyUnavailable(f"cannot reach {self._url}: {said}", f"无法连接 {self._url}：{said}") from error
+        return f"{self._url}: HTTP {response.status} {words}".strip()
+
     async def close(self) -> None:
         session, self._session = self._session, None
         if session is not None:
             await session.close()
+
+    def _asking(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._token}", "Accept-Encoding": "identity"}
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:

@@ -29,5 +29,5 @@ async def take_answer(
     body = await read_body(request, window.settings.max_body_bytes)
     if not signing.verify(window.agency_key(agency), body, signature):
         raise Forbidden("the signature does not fit these bytes", "签名与内容不符")
-    received = await receive.receive(window, agency, body, name)
+    received = await receive.arrived(window, agency, body, name)
     return replies.json({"state": received.state, "inbox_id": received.inbox_id, "reason": received.reason})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from declarations.errors import StorageUnavailable
 from gateway.api import replies
 from gateway.api.requests import WindowOf
 
@@ -16,11 +15,8 @@ async def healthz() -> Response:
     return replies.json({"status": "ok"})
 
 
-@router.get("/readyz", summary="Filings can be taken")
+@router.get("/readyz", summary="Filings can be stored")
 async def readyz(window: WindowOf) -> Response:
-    """Asks the database; `503` when it does not answer."""
-    try:
-        await window.ping()
-    except Exception as error:
-        raise StorageUnavailable("the database does not answer", "数据库无响应") from error
+    """Writes and removes a row, once a second however often it is asked; `503` with `Retry-After` when that fails."""
+    await window.condition.ready()
     return replies.json({"status": "ready", "tables": window.rulebook.digest, "profile": window.settings.profile})

@@ -20,18 +20,18 @@ DRAIN = 4
 bearer = HTTPBearer(auto_error=False, description="Token from a file below `<data-dir>/secrets`")
 
 
-def window_of(request: Request) -> Window:
+async def window_of(request: Request) -> Window:
     window: Window = request.app.state.window
     return window
 
 
-def known_caller(
+async def known_caller(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]
 ) -> Caller:
     """The caller behind the bearer token, of any kind; raises Unauthorised."""
     if credentials is None:
         raise Unauthorised("send Authorization: Bearer <token>", "请在请求头中提供 Authorization: Bearer <令牌>")
-    return caller_of(window_of(request), credentials.credentials)
+    return caller_of(request.app.state.window, credentials.credentials)
 
 
 def _of_kind(caller: Caller, kind: str, zh: str) -> Caller:
@@ -40,16 +40,16 @@ def _of_kind(caller: Caller, kind: str, zh: str) -> Caller:
     return caller
 
 
-def client_caller(caller: Annotated[Caller, Depends(known_caller)]) -> Caller:
+async def client_caller(caller: Annotated[Caller, Depends(known_caller)]) -> Caller:
     """A trader's or broker's system."""
     return _of_kind(caller, "client", "申报客户端")
 
 
-def operator_caller(caller: Annotated[Caller, Depends(known_caller)]) -> Caller:
+async def operator_caller(caller: Annotated[Caller, Depends(known_caller)]) -> Caller:
     return _of_kind(caller, "operator", "运行人员")
 
 
-def agency_caller(agency: str, caller: Annotated[Caller, Depends(known_caller)]) -> Caller:
+async def agency_caller(agency: str, caller: Annotated[Caller, Depends(known_caller)]) -> Caller:
     """The agency named in the address, with its own token."""
     _of_kind(caller, "agency", "监管机构")
     if caller.name != agency:
@@ -57,7 +57,7 @@ def agency_caller(agency: str, caller: Annotated[Caller, Depends(known_caller)])
     return caller
 
 
-def no_strange_parameters(request: Request) -> None:
+async def no_strange_parameters(request: Request) -> None:
     """Refuses query parameters that the address does not know or that stand twice: a misspelt check_only would file for real."""
     route = request.scope.get("route")
     known = {field.alias for field in route.dependant.query_params} if isinstance(route, APIRoute) else set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from gateway.cli import codes, console, filing, forms, server, tables, trial
+from gateway.cli import codes, console, filing, forms, ops, server, tables, trial
 
 app = typer.Typer(
     cls=console.WordsGroup,
@@ -19,8 +19,10 @@ app.command()(forms.convert)
 app.command()(forms.explain)
 app.add_typer(tables.app, name="tables")
 app.add_typer(codes.app, name="codes")
+app.add_typer(ops.app, name="ops")
 app.command()(server.serve)
 app.command()(server.worker)
+app.command()(server.consume)
 app.command()(server.simulate)
 app.command()(filing.submit)
 app.command()(filing.status)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import aiohttp
 import orjson
@@ -53,6 +54,27 @@ class WindowClient:
     async def declaration(self, declaration_id: str) -> dict[str, Any]:
         return await self._ask("GET", f"{API}/declarations/{quote(declaration_id, safe='')}")
 
+    async def operations(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        content: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Something below `/operations`, with an operator's token. Query parameters that are None are left out."""
+        given = {name: str(value) for name, value in (query or {}).items() if value is not None}
+        address = f"{API}/operations/{quote(path)}" + (f"?{urlencode(given)}" if given else "")
+        body = None if content is None else orjson.dumps({k: v for k, v in content.items() if v is not None})
+        return await self._ask(method, address, body, {"Content-Type": "application/json"} if body else None)
+
+    async def download(self, url: str) -> bytes:
+        """The exact bytes at an address the window named."""
+        status, data = await self._fetch("GET", url)
+        if status >= 400:
+            raise WindowRefused(status, orjson.loads(data))
+        return data
+
     async def ready(self) -> bool:
         """Whether the window takes filings by now."""
         try:
@@ -64,16 +86,7 @@ class WindowClient:
     async def _ask(
         self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
     ) -> dict[str, Any]:
-        assert self._session is not None
-        try:
-            async with self._session.request(method, self.url + path, data=body, headers=headers) as reply:
-                data = await reply.read()
-                status = reply.status
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise AgencyUnavailable(
-                f"no window answers at {self.url} ({error or type(error).__name__}); start it with `onewindow serve`",
-                f"{self.url} 没有响应，请先运行 onewindow serve",
-            ) from error
+        status, data = await self._fetch(method, path, body, headers)
         try:
             content = orjson.loads(data)
         except orjson.JSONDecodeError:
@@ -85,6 +98,19 @@ class WindowClient:
         if status >= 400:
             raise WindowRefused(status, content)
         return content
+
+    async def _fetch(
+        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, bytes]:
+        assert self._session is not None
+        try:
+            async with self._session.request(method, self.url + path, data=body, headers=headers) as reply:
+                return reply.status, await reply.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise AgencyUnavailable(
+                f"no window answers at {self.url} ({error or type(error).__name__}); start it with `onewindow serve`",
+                f"{self.url} 没有响应，请先运行 onewindow serve",
+            ) from error
 
 
 def read_token(path: Path) -> str:

@@ -1,64 +1,46 @@
-"""`onewindow serve|worker|simulate`: the programs that keep running."""
+"""`onewindow serve|worker|consume|simulate`: the programs that keep running."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Annotated
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
 
-from declarations.errors import BadConfiguration
-from gateway.config import Settings, load_settings
+from gateway import programs
+from gateway.config import load_settings
 from gateway.identity import Secrets
 from gateway.supervise import require_free_port
 
 
 def serve() -> None:
     """启动单一窗口服务 / Serve the window: API, documentation at /docs; on the embedded default it delivers too."""
-    from gateway.api import requestlog
-
     settings = load_settings()
     if settings.port:
         require_free_port(settings.host, settings.port, "ONEWINDOW_PORT")
+    _run(programs.serve_window(settings))
+
+
+def worker() -> None:
+    """启动投递进程 / Deliver, collect and look after what was left lying (PostgreSQL); any number may run."""
+    _run(programs.work(load_settings()))
+
+
+def consume() -> None:
+    """启动回执处理进程 / Take up agencies' answers as Kafka tells of them (PostgreSQL and Kafka); any number may run."""
+    _run(programs.consume_answers(load_settings()))
+
+
+def _run(program: Coroutine[Any, Any, None]) -> None:
+    from gateway.api import requestlog
+
     requestlog.configure()
     with asyncio.Runner(loop_factory=_fast_loop()) as runner:
-        runner.run(_serve(settings))
-
-
-async def _serve(settings: Settings) -> None:
-    """The window is opened here and not by the server, so that a refused start is words and no traceback in its log."""
-    import uvicorn
-
-    from gateway.main import create_app
-    from gateway.wiring import open_window
-
-    class Server(uvicorn.Server):
-        """Ends on a signal like any program's loop, so that the window closes after it; the original raises it again."""
-
-        @contextmanager
-        def capture_signals(self) -> Iterator[None]:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                asyncio.get_running_loop().add_signal_handler(number, self.handle_exit, number, None)
-            yield
-
-    async with open_window(settings) as window:
-        config = uvicorn.Config(
-            create_app(opened=window),
-            host=settings.host,
-            port=settings.port,
-            access_log=False,
-            log_config=None,
-            timeout_graceful_shutdown=10,
-            # longer than clients keep a connection, so that none sends into one we are closing
-            timeout_keep_alive=75,
-        )
-        await Server(config).serve()
+        runner.run(program)
 
 
 def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -68,18 +50,6 @@ def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
     import uvloop
 
     return uvloop.new_event_loop
-
-
-def worker() -> None:
-    """启动独立投递进程 / Deliver in a process of its own (PostgreSQL). The embedded default delivers inside `serve`."""
-    settings = load_settings()
-    if settings.database_url.startswith("sqlite"):
-        raise BadConfiguration(
-            "on SQLite exactly one process opens the database, and `onewindow serve` delivers inside it; "
-            "a separate worker needs ONEWINDOW_DATABASE_URL to name PostgreSQL",
-            "SQLite 只能由一个进程打开，投递在 onewindow serve 内进行；独立投递需要 PostgreSQL（ONEWINDOW_DATABASE_URL）",
-        )
-    raise BadConfiguration("this version delivers inside `onewindow serve` only", "本版本仅在 onewindow serve 内投递")
 
 
 def simulate(
@@ -93,8 +63,10 @@ def simulate(
     settings = load_settings()
     requestlog.configure()
     secrets = Secrets.create_missing(settings.secrets_dir, [agency])
-    address = urlsplit(settings.agency_urls.get(agency, ""))
-    host, port = address.hostname or settings.host, address.port or 0
+    url = settings.agency_urls.get(agency, "")
+    address = urlsplit(url)
+    serves = address.scheme.startswith("http")
+    host, port = (address.hostname or settings.host, address.port or 0) if serves else (settings.host, 0)
     if port:
         require_free_port(host, port, "ONEWINDOW_AGENCY_URLS")
     asyncio.run(
@@ -110,5 +82,6 @@ def simulate(
             rehearsal=settings.rehearsal,
             knobs=Knobs.from_environment(os.environ),
             bundle_root=settings.tables_dir,
+            url=url,
         )
     )

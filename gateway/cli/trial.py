@@ -26,6 +26,10 @@ from gateway.supervise import Supervisor, free_port, require_free_port
 START_SECONDS = 30.0
 DEMO_SECONDS = 55.0
 """The demonstration promises its end in under a minute."""
+THERE_SECONDS = 180.0
+"""At a window that runs already its agencies take the time they take."""
+NUMBERED = 8
+"""Characters at the end of a sample's reference that are a mere number."""
 
 
 class DemoFailed(OnewindowError):
@@ -39,14 +43,17 @@ class Place:
     """Where everything of one trial lives."""
 
     settings: Settings
+    window: str = ""
+    """Address of a window that runs already; empty where the trial starts its own."""
+    secrets: Path | None = None
 
     @property
     def url(self) -> str:
-        return f"http://{self.settings.host}:{self.settings.port}"
+        return self.window or f"http://{self.settings.host}:{self.settings.port}"
 
     @property
     def token_file(self) -> Path:
-        return self.settings.secrets_dir / "clients" / "default.token"
+        return (self.secrets or self.settings.secrets_dir) / "clients" / "default.token"
 
     @property
     def samples(self) -> Path:
@@ -84,8 +91,26 @@ def run(
     typer.echo("已停止 / stopped")
 
 
-def demo() -> None:
+def demo(
+    url: Annotated[str, typer.Option(help="已运行的窗口地址 / file the samples at a window that runs already")] = "",
+    secrets: Annotated[
+        Path | None,
+        typer.Option(help="That window's secrets directory; ONEWINDOW_SECRETS_DIR or the data directory's own"),
+    ] = None,
+) -> None:
     """演示 / The same in a temporary directory with faster agencies; exit 0 once every sample reached its expected end."""
+    try:
+        if url:
+            asyncio.run(_file_and_follow(Place(load_settings(), url.rstrip("/"), secrets), THERE_SECONDS))
+        else:
+            _own_demo()
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        console.say("已中止 / stopped before the end")
+        raise typer.Exit(console.EXIT_FAULTS) from None
+    typer.echo("所有样例均达到预期结果 / every sample reached its expected end")
+
+
+def _own_demo() -> None:
     # what is set for a real window here must not reach into the demonstration
     for name in [name for name in os.environ if name.startswith("ONEWINDOW_") and name != "ONEWINDOW_TABLES_DIR"]:
         del os.environ[name]
@@ -99,12 +124,7 @@ def demo() -> None:
             "ONEWINDOW_REHEARSAL": "1",
             "ONEWINDOW_SIM_DELAY_SCALE": "0.5",
         }
-        try:
-            asyncio.run(_trial(Place(load_settings()), keep_serving=False))
-        except asyncio.CancelledError:
-            console.say("已中止 / stopped before the end")
-            raise typer.Exit(console.EXIT_FAULTS) from None
-    typer.echo("所有样例均达到预期结果 / every sample reached its expected end")
+        asyncio.run(_trial(Place(load_settings()), keep_serving=False))
 
 
 async def _trial(place: Place, *, keep_serving: bool) -> None:
@@ -177,13 +197,18 @@ def _welcome(place: Place) -> None:
 
 async def _file_and_follow(place: Place, seconds: float | None) -> None:
     """File every sample that is not filed yet, show all until they ended; raises DemoFailed when `seconds` were not enough."""
-    started = time.monotonic()
+    started, begun = time.monotonic(), time.time()
 
     def late() -> bool:
         return seconds is not None and time.monotonic() - started > seconds
 
     async with WindowClient(place.url, read_token(place.token_file)) as client:
-        followed = [await _file(client, place.samples / name, end) for name, end in _expected(place).items()]
+        # a window that runs already may have taken the samples before: they are filed under references of their own
+        first = int(begun * 100) if place.window else None
+        followed = [
+            await _file(client, place.samples / name, end, None if first is None else first + index)
+            for index, (name, end) in enumerate(_expected(place).items())
+        ]
         await live.follow(client, followed, place.agencies, lambda: late() or all(each.settled for each in followed))
     if seconds is not None:
         _require_expected(followed)
@@ -198,9 +223,19 @@ def _expected(place: Place) -> dict[str, dict[str, Any]]:
     return found
 
 
-async def _file(client: WindowClient, path: Path, expected: dict[str, Any]) -> live.Followed:
-    """File a sample, or find the filing an earlier run made of it."""
+def _numbered(data: bytes, number: int) -> bytes:
+    """A sample under another reference: the same but for the number at its end."""
+    form = orjson.loads(data)
+    reference = form["trader_assigned_reference_id"]
+    form["trader_assigned_reference_id"] = f"{reference[:-NUMBERED]}{number % 10**NUMBERED:0{NUMBERED}d}"
+    return orjson.dumps(form)
+
+
+async def _file(client: WindowClient, path: Path, expected: dict[str, Any], number: int | None) -> live.Followed:
+    """File a sample, under a reference with this number if there is one, or find the filing an earlier run made of it."""
     data = path.read_bytes()
+    if number is not None:
+        data = _numbered(data, number)
     try:
         filed = await client.submit(data, media_type_of(path, data))
     except WindowRefused as refused:

@@ -1,17 +1,19 @@
 """The store as use cases see it: `write` and `read` run plain functions over a SQLAlchemy connection.
 
-Such a function holds no `await`, so that the same one runs in SQLite's writer thread and, later, by `run_sync` on PostgreSQL.
+Such a function holds no `await`, so that the same one runs in SQLite's writer thread and by `run_sync` on PostgreSQL.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection, make_url
 from sqlalchemy.exc import ArgumentError
 
 from declarations.errors import BadConfiguration
+from gateway.database.together import Rows
 
 T = TypeVar("T")
 
@@ -25,6 +27,9 @@ class Database(Protocol):
     def write(self, act: Callable[[Connection], T]) -> Awaitable[T]:
         """Runs `act` in a transaction of its own; resolves after the commit is durable. An exception undoes `act` alone."""
 
+    def insert(self, groups: Sequence[Rows]) -> Awaitable[None]:
+        """Rows of several tables in a transaction of their own, as `write` does; raises IntegrityError when they do not fit."""
+
     def read(self, act: Callable[[Connection], T]) -> Awaitable[T]:
         """Runs `act` on one consistent snapshot; it cannot write."""
 
@@ -32,17 +37,26 @@ class Database(Protocol):
         """Finishes what was begun, then lets go."""
 
 
-def open_database(url: str) -> Database:
-    """The store at `url`, its schema brought up to date; raises BadConfiguration when it cannot be ours."""
+async def open_database(url: str, connections: int) -> Database:
+    """The store at `url`, its schema brought up to date; raises BadConfiguration when it cannot be ours.
+
+    `connections`: at most so many to a database that is shared.
+    """
+    from gateway.database.postgres import PostgresDatabase
     from gateway.database.sqlite import SqliteDatabase
 
     try:
         parsed = make_url(url)
     except ArgumentError as error:
         raise BadConfiguration(f"not a database address: {error}", f"数据库地址有误：{error}") from error
-    if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
+    backend = parsed.get_backend_name()
+    if backend == "postgresql" and parsed.database:
+        return await PostgresDatabase.open(parsed, connections)
+    if backend != "sqlite" or not parsed.database or parsed.database == ":memory:":
         raise BadConfiguration(
-            "the database must be a SQLite file, as in sqlite:////srv/onewindow/onewindow.db",
-            "数据库须为 SQLite 文件，例如 sqlite:////srv/onewindow/onewindow.db",
+            "the database must be a SQLite file, as in sqlite:////srv/onewindow/onewindow.db, "
+            "or PostgreSQL, as in postgresql://user:password@host/name",
+            "数据库须为 SQLite 文件（例如 sqlite:////srv/onewindow/onewindow.db）"
+            "或 PostgreSQL（例如 postgresql://user:password@host/name）",
         )
-    return SqliteDatabase(parsed.database)
+    return await asyncio.to_thread(SqliteDatabase, parsed.database)

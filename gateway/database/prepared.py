@@ -1,7 +1,7 @@
 """Statements built with SQLAlchemy Core and compiled once.
 
-On SQLite they run on the driver itself: Core's own execution costs ten times the statement there. On any other database they
-run as Core runs them, so a store knows one way only.
+They run on the driver itself: Core's own execution costs ten times the statement on SQLite and several times on PostgreSQL. What
+a plan cannot hold (a list written out per execution) runs as Core runs it, so a store knows one way only.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn, TypeAlias
 
+import asyncpg
 from sqlalchemy import Connection, Delete, Dialect, Insert, Select, Update
 from sqlalchemy.exc import IntegrityError, NoResultFound, OperationalError
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.util import await_only
 
 from gateway.database.types import AnyRow
 
@@ -27,23 +29,21 @@ class Prepared:
 
     def __init__(self, statement: Statement) -> None:
         self.statement = statement
-        self._plans: dict[tuple[str, ...], _Plan] = {}
+        self._plans: dict[tuple[str, tuple[str, ...]], _Plan] = {}
 
     def all(self, connection: Connection, values: Values = _NOTHING) -> Sequence[AnyRow]:
         """Every row."""
         plan = self._plan(connection, values)
         if plan is None:
             return connection.execute(self.statement, dict(values)).all()
-        return [plan.row(found) for found in plan.execute(connection, values).fetchall()]
+        return [plan.row(found) for found in plan.fetch(connection, values)]
 
     def first(self, connection: Connection, values: Values = _NOTHING) -> AnyRow | None:
         """The first row, if there is one."""
         plan = self._plan(connection, values)
         if plan is None:
             return connection.execute(self.statement, dict(values)).first()
-        cursor = plan.execute(connection, values)
-        found = cursor.fetchone()
-        cursor.close()
+        found = plan.fetch_one(connection, values)
         return None if found is None else plan.row(found)
 
     def one(self, connection: Connection, values: Values = _NOTHING) -> AnyRow:
@@ -63,7 +63,7 @@ class Prepared:
         plan = self._plan(connection, values)
         if plan is None:
             return int(connection.execute(self.statement, dict(values)).rowcount)
-        return plan.execute(connection, values).rowcount
+        return plan.change(connection, values)
 
     def run_many(self, connection: Connection, rows: Sequence[Values]) -> None:
         """Executes a change once for each row; all rows name the same values."""
@@ -73,16 +73,16 @@ class Prepared:
         if plan is None:
             connection.execute(self.statement, [dict(row) for row in rows])
         else:
-            plan.execute_many(connection, rows)
+            plan.change_many(connection, rows)
 
     def _plan(self, connection: Connection, values: Values) -> _Plan | None:
         """How to run it on the driver; None where Core has to."""
-        if connection.dialect.name != "sqlite":
-            return None
         names = tuple(values)
-        plan = self._plans.get(names)
+        key = (connection.dialect.name, names)
+        plan = self._plans.get(key)
         if plan is None:
-            plan = self._plans[names] = _Plan(self.statement, connection.dialect, names)
+            kind = _SqlitePlan if connection.dialect.name == "sqlite" else _PostgresPlan
+            plan = self._plans[key] = kind(self.statement, connection.dialect, names)
         return plan if plan.complete else None
 
 
@@ -109,23 +109,23 @@ class _Plan:
         self._processors = [(index, process) for index, process in enumerate(processors) if process is not None]
         self._row = _row_class([str(column.key) for column in columns])
 
-    def row(self, found: tuple[Any, ...]) -> Any:
+    def row(self, found: Sequence[Any]) -> Any:
         values = list(found)
         for index, process in self._processors:
             values[index] = process(values[index])
         return self._row._make(values)
 
-    def execute(self, connection: Connection, values: Values) -> sqlite3.Cursor:
-        try:
-            return _driver(connection).execute(self._sql, self._bound(values))
-        except sqlite3.Error as error:
-            self._fail(error)
+    def fetch(self, connection: Connection, values: Values) -> Sequence[Sequence[Any]]:
+        raise NotImplementedError
 
-    def execute_many(self, connection: Connection, rows: Sequence[Values]) -> None:
-        try:
-            _driver(connection).executemany(self._sql, [self._bound(row) for row in rows])
-        except sqlite3.Error as error:
-            self._fail(error)
+    def fetch_one(self, connection: Connection, values: Values) -> Sequence[Any] | None:
+        raise NotImplementedError
+
+    def change(self, connection: Connection, values: Values) -> int:
+        raise NotImplementedError
+
+    def change_many(self, connection: Connection, rows: Sequence[Values]) -> None:
+        raise NotImplementedError
 
     def _bound(self, values: Values) -> list[Any]:
         return [
@@ -133,17 +133,77 @@ class _Plan:
             for name, process, fixed, given in self._values
         ]
 
-    def _fail(self, error: sqlite3.Error) -> NoReturn:
+    def _fail(self, error: Exception, integrity: bool) -> NoReturn:
         """The error as Core would raise it, so that callers need not know who ran the statement."""
-        kind = IntegrityError if isinstance(error, sqlite3.IntegrityError) else OperationalError
-        raise kind(self._sql, None, error) from error
+        raise (IntegrityError if integrity else OperationalError)(self._sql, None, error) from error
+
+
+class _SqlitePlan(_Plan):
+    def fetch(self, connection: Connection, values: Values) -> Sequence[Sequence[Any]]:
+        found: Sequence[Sequence[Any]] = self._execute(connection, values).fetchall()
+        return found
+
+    def fetch_one(self, connection: Connection, values: Values) -> Sequence[Any] | None:
+        cursor = self._execute(connection, values)
+        found: Sequence[Any] | None = cursor.fetchone()
+        cursor.close()
+        return found
+
+    def change(self, connection: Connection, values: Values) -> int:
+        return self._execute(connection, values).rowcount
+
+    def change_many(self, connection: Connection, rows: Sequence[Values]) -> None:
+        try:
+            _sqlite(connection).executemany(self._sql, [self._bound(row) for row in rows])
+        except sqlite3.Error as error:
+            self._fail(error, isinstance(error, sqlite3.IntegrityError))
+
+    def _execute(self, connection: Connection, values: Values) -> sqlite3.Cursor:
+        try:
+            return _sqlite(connection).execute(self._sql, self._bound(values))
+        except sqlite3.Error as error:
+            self._fail(error, isinstance(error, sqlite3.IntegrityError))
+
+
+class _PostgresPlan(_Plan):
+    """The caller runs in a greenlet (`run_sync`), where the driver's coroutines can be waited for."""
+
+    def fetch(self, connection: Connection, values: Values) -> Sequence[Sequence[Any]]:
+        found: Sequence[Sequence[Any]] = self._wait(asyncpg_of(connection).fetch(self._sql, *self._bound(values)))
+        return found
+
+    def fetch_one(self, connection: Connection, values: Values) -> Sequence[Any] | None:
+        found: Sequence[Any] | None = self._wait(asyncpg_of(connection).fetchrow(self._sql, *self._bound(values)))
+        return found
+
+    def change(self, connection: Connection, values: Values) -> int:
+        # the driver answers with the command's tag: `UPDATE 1`
+        tag: str = self._wait(asyncpg_of(connection).execute(self._sql, *self._bound(values)))
+        return int(tag.rpartition(" ")[2])
+
+    def change_many(self, connection: Connection, rows: Sequence[Values]) -> None:
+        if len(rows) == 1:
+            self.change(connection, rows[0])
+        else:
+            self._wait(asyncpg_of(connection).executemany(self._sql, [self._bound(row) for row in rows]))
+
+    def _wait(self, work: Any) -> Any:
+        try:
+            return await_only(work)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            self._fail(error, isinstance(error, asyncpg.IntegrityConstraintViolationError))
 
 
 def _row_class(names: list[str]) -> Any:
     return namedtuple("Row", names, rename=True)
 
 
-def _driver(connection: Connection) -> sqlite3.Connection:
+def _sqlite(connection: Connection) -> sqlite3.Connection:
     raw = connection.connection.dbapi_connection
     assert isinstance(raw, sqlite3.Connection)
     return raw
+
+
+def asyncpg_of(connection: Connection) -> Any:
+    """The asyncpg connection below: inside the same transaction, which `PostgresDatabase` began on it."""
+    return connection.connection.driver_connection

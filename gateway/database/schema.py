@@ -153,6 +153,14 @@ message = Table(
     # when its agency should have said the next thing (expected_answers.csv); NULL while nothing is expected
     Column("expected_by", Moment),
     Index(None, "declaration_id", "agency"),
+    # finding by the state of a leg; its delivery while no answer has said more
+    Index(
+        "ix_message_standing",
+        "organisation_id",
+        text("coalesce(state, delivery)"),
+        "declaration_id",
+        **_rows_where("current"),
+    ),
     Index("ix_message_expected_by", "expected_by", **_rows_where("expected_by IS NOT NULL")),
     Index(None, "agency", "exchange_name"),
     Index(None, "agency", "reference"),
@@ -264,17 +272,6 @@ obligation = Table(
     Column("kind", Text, nullable=False),
     PrimaryKeyConstraint("declaration_id", "agency", "kind"),
     Index(None, "organisation_id", "kind", "declaration_id"),
-)
-
-# the combined status of a declaration and the state of each leg, for finding
-standing = Table(
-    "standing",
-    metadata,
-    _declaration(),
-    _organisation(),
-    Column("state", Text, nullable=False),
-    PrimaryKeyConstraint("declaration_id", "state"),
-    Index(None, "organisation_id", "state", "declaration_id"),
 )
 
 search_key = Table(

@@ -7,12 +7,13 @@ units costs about the same disk flush as a commit of one (limits-and-deps sectio
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import fcntl
 import os
 import queue
 import sqlite3
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -23,6 +24,8 @@ from sqlalchemy.pool import QueuePool
 
 from declarations.errors import BadConfiguration, OnewindowError, StorageUnavailable
 from gateway.database.migrate import migrate
+from gateway.database.together import Rows, insert_together
+from gateway.observe import metrics
 
 T = TypeVar("T")
 
@@ -41,10 +44,12 @@ _STORAGE_CODES = {
 class _Unit:
     """A function waiting for its turn in the writer thread, and whom to tell."""
 
-    __slots__ = ("act", "error", "future", "loop", "result")
+    __slots__ = ("act", "context", "error", "future", "loop", "result")
 
     def __init__(self, act: Callable[[Connection], Any], loop: asyncio.AbstractEventLoop) -> None:
         self.act = act
+        # what the caller's log lines and trace hang on goes with it into the writer thread
+        self.context = contextvars.copy_context()
         self.loop = loop
         self.future: asyncio.Future[Any] = loop.create_future()
         self.result: Any = None
@@ -85,6 +90,9 @@ class SqliteDatabase:
         unit = _Unit(act, asyncio.get_running_loop())
         self._units.put(unit)
         return unit.future
+
+    def insert(self, groups: Sequence[Rows]) -> Awaitable[None]:
+        return self.write(lambda connection: insert_together(connection, groups))
 
     async def read(self, act: Callable[[Connection], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, act)
@@ -131,6 +139,7 @@ class SqliteDatabase:
             with connection.begin():
                 for unit in group:
                     self._run_unit(connection, unit)
+            metrics.committed(len(group))
         except BaseException as error:
             # the whole transaction is gone, and with it what had gone well
             reason = _storage_error(error)
@@ -142,7 +151,7 @@ class SqliteDatabase:
         assert isinstance(raw, sqlite3.Connection)
         raw.execute("SAVEPOINT unit")
         try:
-            unit.result = unit.act(connection)
+            unit.result = unit.context.run(unit.act, connection)
         except BaseException as error:
             unit.error = _storage_error(error) or error
             # on a full disk SQLite may have rolled back everything already; then this fails and the group with it
@@ -176,6 +185,8 @@ def _engine(path: Path, connections: int, begin: str, *pragmas: str) -> Engine:
         poolclass=QueuePool,
         pool_size=connections,
         max_overflow=0,
+        # what is declared is nobody's business in a log
+        hide_parameters=True,
         connect_args={"check_same_thread": False, "cached_statements": 512},
     )
 

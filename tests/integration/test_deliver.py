@@ -19,10 +19,12 @@ from adapters.agency import Outgoing
 from adapters.transports.folder import FolderChannel
 from declarations.errors import AgencyRefused, AgencyUnavailable, OnewindowError, OutcomeUnknown, StorageUnavailable
 from gateway import ask
+from gateway.config import Settings
 from gateway.database import schema
-from gateway.database.stores import messages, outbox
+from gateway.database.stores import controls, messages, outbox
 from gateway.database.types import database_now
 from gateway.filing import outbox_row
+from gateway.outcome import Doubt, Later, Outcome, Parked, Policy, Sent
 from gateway.wiring import Window
 from tests.support.windows import (
     CLIENT,
@@ -104,25 +106,20 @@ async def test_an_agency_that_names_a_time_is_left_alone_until_then(tmp_path: Pa
         await file(window)
         await deliver(window)
         (row,) = await in_outbox(window)
-        assert (row.due_at - row.created_at).total_seconds() > 3590
+        assert (row.due_at - row.created_at).total_seconds() > 1790, "half an hour at most, then it is tried"
         await deliver(window)
         assert agency(window, "customs").got == []
 
 
-async def test_delays_grow_with_full_jitter_up_to_the_cap(tmp_path: Path) -> None:
-    async with window_at(tmp_path, delivery_backoff_seconds=1, delivery_backoff_cap_seconds=8) as window:
-        deliverer = window.deliverers["customs"]
-
-        class Row:
-            attempts = 1
-
-        tops = []
-        for attempts in (1, 2, 3, 4, 5, 60):
-            Row.attempts = attempts
-            delays = [deliverer._delay(Row(), AgencyUnavailable("x")) for _ in range(400)]  # type: ignore[arg-type]
-            tops.append(max(delays))
-            assert min(delays) < 0.2 * max(delays), "full jitter begins at nothing"
-        assert [round(top) for top in tops] == [1, 2, 4, 8, 8, 8]
+def test_delays_grow_with_full_jitter_up_to_the_cap(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, delivery_backoff_seconds=1, delivery_backoff_cap_seconds=8)
+    policy = Policy.of({}, settings)
+    tops = []
+    for before in (0, 1, 2, 3, 4, 60):
+        delays = [policy.delay(before) for _ in range(400)]
+        tops.append(max(delays))
+        assert min(delays) < 0.2 * max(delays), "full jitter begins at nothing"
+    assert [round(top) for top in tops] == [1, 2, 4, 8, 8, 8]
 
 
 async def test_a_refused_message_is_parked_and_the_others_go_on(tmp_path: Path) -> None:
@@ -209,7 +206,7 @@ async def test_an_interrupted_sending_is_held_for_an_agency_that_would_take_it_t
 async def test_an_interrupted_sending_is_repeated_for_an_agency_that_deduplicates(tmp_path: Path) -> None:
     async with window_at(tmp_path) as window:
         await file(window)
-        await window.database.write(lambda connection: outbox.claim(connection, "customs", "Lgone", 3600, 10) and None)
+        await window.database.write(lambda connection: outbox.claim(connection, "customs", "Lgone", 60, 10) and None)
         await deliver(window)
         assert agency(window, "customs").got == [], "the lease still runs"
     async with window_at(tmp_path) as window:
@@ -219,9 +216,17 @@ async def test_an_interrupted_sending_is_repeated_for_an_agency_that_deduplicate
 
 
 @pytest.mark.parametrize(
-    "outcome", [None, AgencyRefused("no"), AgencyUnavailable("away"), OutcomeUnknown("reset")], ids=repr
+    "outcome",
+    [
+        Sent(),
+        Parked(AgencyRefused("no")),
+        Later(AgencyUnavailable("away"), 1.0),
+        Doubt(OutcomeUnknown("reset"), 1.0),
+        Doubt(OutcomeUnknown("reset")),
+    ],
+    ids=repr,
 )
-async def test_a_worker_that_lost_its_lease_changes_nothing(tmp_path: Path, outcome: OnewindowError | None) -> None:
+async def test_a_worker_that_lost_its_lease_changes_nothing(tmp_path: Path, outcome: Outcome) -> None:
     async with window_at(tmp_path) as window:
         declaration_id = (await file(window)).body["id"]
         deliverer = window.deliverers["customs"]
@@ -239,7 +244,9 @@ async def test_a_worker_that_lost_its_lease_changes_nothing(tmp_path: Path, outc
         await sending.wait()
         before = await in_outbox(window), await ask.timeline(window, CLIENT, declaration_id)
         # the first worker comes back, its lease long over, and wants to record what became of its own attempt
-        assert await window.database.write(deliverer._act(late, "Lslow", outcome)) is False
+        assert not await window.database.write(
+            lambda connection: outcome.record(connection, window, late, "Lslow", failing=True)
+        )
         assert (await in_outbox(window), await ask.timeline(window, CLIENT, declaration_id)) == before
         assert (await leg(window, declaration_id))["state"] == "queued"
         gate.set()
@@ -247,6 +254,75 @@ async def test_a_worker_that_lost_its_lease_changes_nothing(tmp_path: Path, outc
         assert (await leg(window, declaration_id))["state"] == "sent"
         acts = [item["code"] for item in (await ask.timeline(window, CLIENT, declaration_id))["items"]]
         assert acts.count("sent") == 1
+
+
+async def test_an_agency_that_can_be_asked_is_asked_before_anything_goes_again(tmp_path: Path) -> None:
+    asks = {
+        "mappings/customs/agency.toml": (
+            'duplicate_policy = "deduplicates"',
+            'duplicate_policy = "holds"\nquery = true',
+        )
+    }
+    async with window_at(tmp_path, tables=changed_rulebook(asks), delivery_backoff_seconds=600) as window:
+        customs = agency(window, "customs")
+        customs.has = {}
+        customs.troubles = [OutcomeUnknown("reset"), OutcomeUnknown("reset")]
+        had = (await file(window)).body["id"]
+        lost = (await file(window, trader_assigned_reference_id="LOST")).body["id"]
+        await deliver(window)
+        assert {(await leg(window, each))["state"] for each in (had, lost)} == {"outcome_unknown"}
+        await make_due(window)
+        await deliver(window)
+        assert customs.got == [], "it could not tell: nothing goes twice to an agency that would take it twice"
+        customs.has = {row.message_id: row.declaration_id == had for row in await in_outbox(window)}
+        await make_due(window)
+        await deliver(window)
+        assert [got.reference for got in customs.got] == ["LOST"], "the one it has is not sent again, the other is"
+        assert {(await leg(window, each))["state"] for each in (had, lost)} == {"sent"}
+
+
+async def test_an_agency_that_is_away_is_left_alone_then_tried_with_one_message(tmp_path: Path) -> None:
+    async with window_at(tmp_path, breaker_failures=3, breaker_seconds=600) as window:
+        customs = agency(window, "customs")
+        customs.troubles = [AgencyUnavailable("closed")] * 3
+        for number in range(3):
+            await file(window, trader_assigned_reference_id=f"FIRST{number}")
+        await deliver(window)
+        await file(window, trader_assigned_reference_id="LATER")
+        await make_due(window)
+        await deliver(window)
+        assert customs.got == [], "the breaker is open"
+        tried = []
+
+        async def see(outgoing: Outgoing) -> None:
+            tried.append(outgoing)
+
+        customs.before, customs.troubles = see, [AgencyUnavailable("still closed")]
+
+        def close_breaker(connection: Connection) -> None:
+            connection.execute(update(schema.agency_control).values(resumes_at=database_now(-1)))
+
+        await window.database.write(close_breaker)
+        await deliver(window)
+        assert len(tried) == 1, "one message finds out"
+        await window.database.write(close_breaker)
+        await make_due(window)
+        await deliver(window)
+        assert len(customs.got) == 4
+
+
+async def test_nothing_is_sent_to_a_paused_agency_until_it_is_resumed(tmp_path: Path) -> None:
+    async with window_at(tmp_path) as window:
+        await window.database.write(
+            lambda connection: controls.pause(connection, "customs", "night", "maintenance", window.clock())
+        )
+        declaration_id = (await file(window)).body["id"]
+        await deliver(window)
+        assert agency(window, "customs").got == []
+        assert (await leg(window, declaration_id))["state"] == "queued"
+        await window.database.write(lambda connection: controls.resume(connection, "customs"))
+        await deliver(window)
+        assert len(agency(window, "customs").got) == 1
 
 
 async def test_a_lease_that_ends_while_its_worker_runs_goes_to_another(tmp_path: Path) -> None:
@@ -289,17 +365,16 @@ async def test_a_fault_of_one_recording_waits_for_its_siblings(tmp_path: Path, m
     async with window_at(tmp_path) as window:
         first = (await file(window)).body["id"]
         second = (await file(window, trader_assigned_reference_id="SECOND")).body["id"]
-        deliverer, record = window.deliverers["customs"], window.deliverers["customs"]._record
+        record = Sent.record
 
-        async def fail(row: Any, token: str, error: OnewindowError | None) -> None:
+        def fail(self: Sent, connection: Connection, window: Window, row: Any, token: str, failing: bool) -> bool:
             if row.declaration_id == first:
                 raise StorageUnavailable("no room")
-            await asyncio.sleep(0.05)
-            await record(row, token, error)
+            return record(self, connection, window, row, token, failing)
 
-        monkeypatch.setattr(deliverer, "_record", fail)
+        monkeypatch.setattr(Sent, "record", fail)
         with pytest.raises(StorageUnavailable):
-            await deliverer.run_once()
+            await window.deliverers["customs"].run_once()
         assert (await leg(window, second))["state"] == "sent", "recorded before the fault shows"
 
 
@@ -336,7 +411,7 @@ async def test_one_stuck_declaration_keeps_its_order_and_blocks_only_itself(tmp_
             first = messages.of_declaration(connection, stuck)[0]
             second = {**first._asdict(), "id": "M2", "version": 2, "exchange_name": "second"}
             messages.add(connection, [second], {"M2": b"<second/>"}, window.clock())
-            outbox.add(connection, [outbox_row(second, urgent=True)])
+            outbox.add(connection, [outbox_row(second, urgent=True, trace=None)])
 
         await window.database.write(add_second)
         await file(window, trader_assigned_reference_id="NEIGHBOUR")
@@ -369,8 +444,8 @@ PROGRAM = """
 import asyncio, os, signal, sys
 from pathlib import Path
 from adapters.transports.folder import FolderChannel
-from gateway.config import Settings
 from gateway.wiring import open_window
+from tests.support.backend import settings_at
 from tests.support.windows import Agency, TickingClock, file
 
 def die():
@@ -386,7 +461,7 @@ class DyingChannel(FolderChannel):
 
 async def main():
     data = Path(sys.argv[1])
-    async with open_window(Settings(data_dir=data), TickingClock()) as window:
+    async with open_window(settings_at(data_dir=data), TickingClock()) as window:
         window.channels["customs"] = DyingChannel("customs", data / "exchange" / "customs")
         reply = await file(window)
         print(reply.body["id"], flush=True)

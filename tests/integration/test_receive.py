@@ -22,8 +22,9 @@ from gateway import receive as door
 from gateway.collect import Collector
 from gateway.database.stores import inbox, messages
 from gateway.matching import exchange_names
-from gateway.receive import REMATCHED_AT_MOST, receive
+from gateway.receive import receive
 from gateway.submit import submit
+from gateway.taking import REMATCHED_AT_MOST
 from gateway.wiring import Window
 from tests.support.windows import (
     CLIENT,
@@ -269,7 +270,7 @@ async def test_an_answer_that_trips_a_fault_of_ours_is_kept_for_the_operator(
             if place == "read":
                 broken.setattr(type(window.rulebook.agencies["customs"].answers), "read", fail)
             else:
-                broken.setattr(door, "_settle_all", fail)
+                broken.setattr(door, "settle_all", fail)
             received = await receive(window, "customs", receipt(REFERENCE), "a.xml")
         assert received.state == "quarantined"
         assert "KeyError('ours')" in (received.reason or "")
@@ -557,8 +558,8 @@ from pathlib import Path
 from adapters.transports.folder import FolderChannel
 from gateway.collect import Collector
 from gateway import receive as door
-from gateway.config import Settings
 from gateway.wiring import open_window
+from tests.support.backend import settings_at
 from tests.support.windows import TickingClock
 
 def die(*_):
@@ -566,12 +567,12 @@ def die(*_):
 
 async def main():
     data = Path(sys.argv[1])
-    async with open_window(Settings(data_dir=data), TickingClock()) as window:
+    async with open_window(settings_at(data_dir=data), TickingClock()) as window:
         channel = window.channels["customs"]
         if sys.argv[2] == "after_commit":
             channel.finish = die
         else:
-            door._settle_all = die
+            door.settle_all = die
         await Collector(window, "customs").run_once()
 
 asyncio.run(main())

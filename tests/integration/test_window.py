@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from declarations.errors import BadConfiguration, Unauthorised
-from gateway.config import Settings, load_settings
+from gateway.config import load_settings
 from gateway.identity import Secrets, caller_of
 from gateway.wiring import open_window
+from tests.support.backend import settings_at
 from tests.support.windows import ROOT, TickingClock, agency, file, rulebook, until, window_at
 
 
@@ -58,12 +59,12 @@ async def test_broken_tables_stop_the_start_and_leave_the_data_free(tmp_path: Pa
         (tables / path).parent.mkdir(parents=True, exist_ok=True)
         (tables / path).write_bytes(content)
     (tables / "mappings/customs/responses.csv").write_text("message,code\nX,1\n")
-    settings = Settings(data_dir=tmp_path / "data", tables_dir=tables)
+    settings = settings_at(data_dir=tmp_path / "data", tables_dir=tables)
     with pytest.raises(BadConfiguration) as refused:
         async with open_window(settings):
             pass
     assert any("responses.csv" in fault.pointer for fault in refused.value.faults)
-    async with open_window(Settings(data_dir=tmp_path / "data"), tables=rulebook()):
+    async with open_window(settings_at(data_dir=tmp_path / "data"), tables=rulebook()):
         pass
 
 
@@ -72,7 +73,7 @@ async def test_broken_tables_stop_the_start_and_leave_the_data_free(tmp_path: Pa
 )
 async def test_settings_that_fit_nothing_stop_the_start(tmp_path: Path, settings: dict[str, object]) -> None:
     with pytest.raises(BadConfiguration):
-        async with open_window(Settings(data_dir=tmp_path, **settings), tables=rulebook()):  # type: ignore[arg-type]
+        async with open_window(settings_at(data_dir=tmp_path, **settings), tables=rulebook()):  # type: ignore[arg-type]
             pass
 
 

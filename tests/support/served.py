@@ -16,8 +16,8 @@ import orjson
 import structlog
 import uvicorn
 
-from gateway.config import Settings
 from gateway.main import create_app
+from tests.support.backend import settings_at
 
 JSON, XML = {"Content-Type": "application/json"}, {"Content-Type": "application/xml"}
 
@@ -42,7 +42,7 @@ def served(data_dir: Path, **settings: Any) -> Iterator[Site]:
     """Serves a new window on a free port; nothing is delivered to agencies."""
     # the server's log shares the process with what a test reads from standard output
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    app = create_app(Settings(data_dir=data_dir, port=0, **settings), worker=False)
+    app = create_app(settings_at(data_dir, port=0, **settings), worker=False)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -18,11 +18,11 @@ from sqlalchemy import Connection, insert
 from adapters.agency import Incoming, Outgoing
 from declarations.bundle import Bundle
 from declarations.rulebook import Rulebook
-from gateway.config import Settings
 from gateway.database.schema import organisation
 from gateway.identity import Caller
 from gateway.submit import Reply, submit
 from gateway.wiring import Window, open_window
+from tests.support.backend import settings_at
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "samples"
@@ -71,6 +71,8 @@ class Agency:
     got: list[Outgoing] = field(default_factory=list)
     troubles: list[Exception | None] = field(default_factory=list)
     before: Callable[[Outgoing], Any] | None = None
+    has: dict[str, bool] | None = None
+    """What it answers when asked for a message; None: it cannot be asked."""
 
     async def send(self, outgoing: Outgoing) -> None:
         if self.before is not None:
@@ -86,6 +88,12 @@ class Agency:
     async def finish(self, incoming: Incoming, accepted: bool) -> None:
         return None
 
+    async def ask(self, outgoing: Outgoing) -> bool | None:
+        return self.has.get(outgoing.message_id) if self.has is not None else None
+
+    async def test(self) -> str:
+        return "in memory"
+
     async def close(self) -> None:
         return None
 
@@ -97,7 +105,7 @@ async def window_at(
     """A window with in-memory agencies; `window.channels[name]` is an Agency."""
     quick = {"delivery_backoff_seconds": 0.001, "delivery_poll_seconds": 0.02, **settings}
     clock = clock or TickingClock()
-    async with open_window(Settings(data_dir=data_dir, **quick), clock, tables or rulebook()) as window:
+    async with open_window(settings_at(data_dir, **quick), clock, tables or rulebook()) as window:
         window.channels.update({name: Agency() for name in window.channels})
         yield window
 

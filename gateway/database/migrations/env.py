@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from alembic import context
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import URL, Connection, create_engine, make_url
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from gateway.config import load_settings
 from gateway.database.schema import metadata
@@ -22,9 +25,19 @@ def run(connection: Connection) -> None:
         context.run_migrations()
 
 
+async def run_on_server(url: URL) -> None:
+    async with create_async_engine(url.set(drivername="postgresql+asyncpg")).connect() as connection:
+        await connection.run_sync(run)
+        await connection.commit()
+
+
 given = context.config.attributes.get("connection")
 if given is not None:
     run(given)
 else:
-    with create_engine(load_settings().database_url).connect() as opened:
-        run(opened)
+    url = make_url(load_settings().database_url)
+    if url.get_backend_name() == "postgresql":
+        asyncio.run(run_on_server(url))
+    else:
+        with create_engine(url).connect() as opened:
+            run(opened)

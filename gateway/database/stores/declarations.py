@@ -9,10 +9,12 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 
 from gateway.database.prepared import Prepared
 from gateway.database.schema import declaration, declaration_version, obligation
+from gateway.database.together import Insertion
 from gateway.database.types import AnyRow
 
-_INSERT = Prepared(insert(declaration))
-_INSERT_VERSION = Prepared(insert(declaration_version))
+ADDED = Insertion(declaration)
+VERSION_ADDED = Insertion(declaration_version)
+_LOCK = Prepared(select(declaration.c.id).where(declaration.c.id == bindparam("id")).with_for_update())
 _GET = Prepared(select(declaration).where(declaration.c.id == bindparam("id")))
 _LIVE = Prepared(
     select(declaration.c.id).where(
@@ -66,10 +68,14 @@ _INSERT_OBLIGATION = Prepared(insert(obligation))
 _CLEAR_OBLIGATIONS = Prepared(delete(obligation).where(obligation.c.declaration_id == bindparam("of")))
 
 
-def add(connection: Connection, row: dict[str, Any], version: dict[str, Any]) -> None:
-    """A new declaration with its first version; IntegrityError when its reference is live already."""
-    _INSERT.run(connection, row)
-    _INSERT_VERSION.run(connection, version)
+def lock(connection: Connection, declaration_id: str) -> None:
+    """Keeps every other transaction that means to change this declaration waiting until this one has ended.
+
+    Whoever changes a declaration, its messages or its outbox rows takes this lock first, so that two never wait for each other.
+    SQLite has one writer anyway.
+    """
+    if connection.dialect.name != "sqlite":
+        _LOCK.first(connection, {"id": declaration_id})
 
 
 def add_version(connection: Connection, version: dict[str, Any], *, scope: str, urgent: bool) -> bool:
@@ -86,7 +92,7 @@ def add_version(connection: Connection, version: dict[str, Any], *, scope: str, 
     )
     if done != 1:
         return False
-    _INSERT_VERSION.run(connection, version)
+    VERSION_ADDED.run(connection, [version])
     return True
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, select
 
 from gateway.database.prepared import Prepared
 from gateway.database.schema import journal
+from gateway.database.together import Insertion
 from gateway.database.types import AnyRow
 
-_INSERT = Prepared(insert(journal))
+ADDED = Insertion(journal)
 _OF_DECLARATION = Prepared(
     select(journal).where(journal.c.declaration_id == bindparam("declaration_id")).order_by(journal.c.id)
 )
@@ -19,7 +20,7 @@ _OF_DECLARATION = Prepared(
 
 def add(connection: Connection, rows: list[dict[str, Any]]) -> None:
     if rows:
-        _INSERT.run_many(connection, rows)
+        ADDED.run(connection, rows)
 
 
 def of_declaration(connection: Connection, declaration_id: str) -> Sequence[AnyRow]:

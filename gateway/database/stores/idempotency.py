@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, select
 
 from gateway.database.prepared import Prepared
 from gateway.database.schema import idempotency
+from gateway.database.together import Insertion
 from gateway.database.types import AnyRow
 
-_INSERT = Prepared(insert(idempotency))
+ADDED = Insertion(idempotency)
 _GET = Prepared(
     select(idempotency.c.sha256, idempotency.c.status, idempotency.c.answer).where(
         idempotency.c.organisation_id == bindparam("organisation_id"),
@@ -23,7 +24,7 @@ _GET = Prepared(
 
 def add(connection: Connection, row: dict[str, Any]) -> None:
     """IntegrityError when the key was used before."""
-    _INSERT.run(connection, row)
+    ADDED.run(connection, [row])
 
 
 def get(connection: Connection, organisation_id: str, client: str, route: str, key: str) -> AnyRow | None:

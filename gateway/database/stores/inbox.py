@@ -5,19 +5,55 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
+from sqlalchemy import Connection, bindparam, delete, exists, func, insert, or_, select, text, update
 
 from gateway.database.prepared import Prepared
 from gateway.database.schema import answer, inbox, message, unmatched
-from gateway.database.types import AnyRow
+from gateway.database.types import AnyRow, database_now
 
 _INSERT = Prepared(insert(inbox))
+RETAKE_SECONDS = 30.0
+"""A document kept and not taken up by then is looked for: the notice of it was lost."""
+_KEEP = Prepared(insert(inbox).values(state="received", due_at=database_now(RETAKE_SECONDS)))
+_TAKE = Prepared(
+    select(inbox).where(inbox.c.id == bindparam("id"), text("inbox.state = 'received'")).with_for_update(of=inbox)
+)
+_LYING = Prepared(
+    select(inbox.c.id)
+    .where(
+        text("inbox.state = 'received'"),
+        # a time farther ahead than any was written before the clock was set back
+        or_(inbox.c.due_at <= database_now(), inbox.c.due_at > database_now(2 * RETAKE_SECONDS)),
+    )
+    .order_by(inbox.c.due_at)
+    .limit(bindparam("at_most"))
+)
+_BEGUN = Prepared(
+    update(inbox)
+    .where(inbox.c.id == bindparam("of"), text("state = 'received'"))
+    .values(attempts=inbox.c.attempts + 1, due_at=database_now(RETAKE_SECONDS))
+    .returning(inbox.c.attempts)
+)
+_PUT_BACK = Prepared(
+    update(inbox)
+    .where(inbox.c.id == bindparam("of"))
+    .values(state="received", attempts=0, due_at=database_now(), reason_zh=None, reason_en=None)
+)
+_REMOVE = Prepared(
+    delete(inbox).where(
+        inbox.c.id == bindparam("of"),
+        ~exists().where(answer.c.inbox_id == inbox.c.id),
+        ~exists().where(unmatched.c.inbox_id == inbox.c.id),
+    )
+)
 _SAME = Prepared(
     select(inbox.c.id, inbox.c.state)
     .where(
         inbox.c.agency == bindparam("agency"),
         inbox.c.sha256 == bindparam("sha256"),
         func.coalesce(inbox.c.name, "") == bindparam("name"),
+        inbox.c.id != bindparam("but"),
+        inbox.c.state != "received",
     )
     .order_by(inbox.c.id)
 )
@@ -37,7 +73,7 @@ _FAULTY = Prepared(
         inbox.c.reason_en,
         inbox.c.received_at,
     )
-    .where(text("inbox.state <> 'done'"))
+    .where(text("inbox.state <> 'done'"), text("inbox.state <> 'received'"))
     .order_by(inbox.c.id.desc())
     .limit(bindparam("at_most"))
 )
@@ -87,6 +123,10 @@ _UNMATCHED_BY = {
     )
     for name in ("refers_to", "agency_reference", "unified_number")
 }
+_UNMATCHED_SINCE = Prepared(
+    select(unmatched).where(unmatched.c.id > bindparam("after")).order_by(unmatched.c.id).limit(bindparam("at_most"))
+)
+_LOCK_UNMATCHED = Prepared(select(unmatched.c.id).where(unmatched.c.id == bindparam("id")).with_for_update())
 _SOME_UNMATCHED = Prepared(select(unmatched.c.id).where(unmatched.c.agency == bindparam("agency")).limit(1))
 _REMOVE_UNMATCHED = Prepared(delete(unmatched).where(unmatched.c.id == bindparam("of")))
 _LEFT = Prepared(select(func.count()).select_from(unmatched).where(unmatched.c.inbox_id == bindparam("inbox_id")))
@@ -103,9 +143,40 @@ def add(connection: Connection, row: dict[str, Any]) -> None:
     _INSERT.run(connection, row)
 
 
-def same(connection: Connection, agency: str, sha256: str, name: str | None) -> AnyRow | None:
-    """The first document of these bytes under this name, if it came before."""
-    return _SAME.first(connection, {"agency": agency, "sha256": sha256, "name": name or ""})
+def keep(connection: Connection, row: dict[str, Any]) -> None:
+    """A document in state `received`: nothing but its bytes is known."""
+    _KEEP.run(connection, row)
+
+
+def take(connection: Connection, inbox_id: str) -> AnyRow | None:
+    """The document, locked, if nobody has taken it up yet."""
+    return _TAKE.first(connection, {"id": inbox_id})
+
+
+def lying(connection: Connection, at_most: int) -> list[str]:
+    """Documents that somebody should have taken up by now, oldest first."""
+    return [row.id for row in _LYING.all(connection, {"at_most": at_most})]
+
+
+def begun(connection: Connection, inbox_id: str) -> int:
+    """Counts an attempt to take a document up; returns how many there were, 0 when it is taken up."""
+    return int(_BEGUN.scalar(connection, {"of": inbox_id}) or 0)
+
+
+def put_back(connection: Connection, inbox_id: str) -> None:
+    """To be taken up again, by the tables of now."""
+    _PUT_BACK.run(connection, {"of": inbox_id})
+
+
+def remove(connection: Connection, inbox_id: str) -> None:
+    """A document that repeats an earlier one word for word; kept when something was read from it before."""
+    if not _REMOVE.run(connection, {"of": inbox_id}):
+        set_state(connection, inbox_id, "done")
+
+
+def same(connection: Connection, agency: str, sha256: str, name: str | None, but: str = "") -> AnyRow | None:
+    """The first other document of these bytes under this name that was taken up before."""
+    return _SAME.first(connection, {"agency": agency, "sha256": sha256, "name": name or "", "but": but})
 
 
 def get(connection: Connection, inbox_id: str) -> AnyRow | None:
@@ -168,6 +239,22 @@ def add_unmatched(connection: Connection, row: dict[str, Any]) -> None:
 def some_unmatched(connection: Connection, agency: str) -> bool:
     """Whether any answer of this agency waits for its filing."""
     return _SOME_UNMATCHED.first(connection, {"agency": agency}) is not None
+
+
+def unmatched_since(connection: Connection, after: str, at_most: int) -> Sequence[AnyRow]:
+    """Answers that wait for their filing, of all agencies, those behind the id `after`."""
+    return _UNMATCHED_SINCE.all(connection, {"after": after, "at_most": at_most})
+
+
+def awaits(connection: Connection, agencies: Sequence[str], reference: str) -> bool:
+    """Whether an answer of one of these agencies waits for this reference."""
+    values = [{"agency": agency, "value": reference, "at_most": 1, "after": ""} for agency in agencies]
+    return any(_UNMATCHED_BY["refers_to"].first(connection, each) is not None for each in values)
+
+
+def lock_unmatched(connection: Connection, unmatched_id: str) -> bool:
+    """Whether this answer still waits; nobody else takes it up until this transaction has ended."""
+    return _LOCK_UNMATCHED.first(connection, {"id": unmatched_id}) is not None
 
 
 def unmatched_by(

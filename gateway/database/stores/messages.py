@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, exists, func, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, exists, func, select, update
 
 from gateway.database.prepared import Prepared
 from gateway.database.schema import declaration, message, message_body, outbox
+from gateway.database.together import Insertion
 from gateway.database.types import AnyRow
 
-_INSERT = Prepared(insert(message))
-_INSERT_BODY = Prepared(insert(message_body))
+ADDED = Insertion(message)
+BODY_ADDED = Insertion(message_body)
 _GET = Prepared(select(message).where(message.c.id == bindparam("id")))
 _ALL = (
     select(message)
@@ -48,13 +49,20 @@ _SET_DELIVERY = Prepared(
 _SET_SENT = Prepared(
     update(message)
     .where(message.c.id == bindparam("of"))
-    .values(delivery="sent", reason_zh=None, reason_en=None, sent_at=bindparam("now"), updated_at=bindparam("now"))
+    .values(
+        delivery="sent",
+        reason_zh=None,
+        reason_en=None,
+        sent_at=bindparam("now"),
+        updated_at=bindparam("now"),
+        expected_by=bindparam("new_expected_by"),
+    )
 )
 _SET_FILING = Prepared(update(message).where(message.c.id == bindparam("of")).values(filing=bindparam("new_filing")))
 _REPLACE = Prepared(
     update(message)
     .where(message.c.id == bindparam("of"))
-    .values(current=False, delivery=bindparam("new_delivery"), updated_at=bindparam("now"))
+    .values(current=False, delivery=bindparam("new_delivery"), expected_by=None, updated_at=bindparam("now"))
 )
 _SET_STANDING = Prepared(
     update(message)
@@ -64,6 +72,7 @@ _SET_STANDING = Prepared(
         agency_reference=bindparam("new_agency_reference"),
         unified_number=bindparam("new_unified_number"),
         clearance_form_id=bindparam("new_clearance_form_id"),
+        expected_by=bindparam("new_expected_by"),
         updated_at=bindparam("now"),
     )
 )
@@ -99,15 +108,18 @@ _VERSIONS = Prepared(
 
 def add(connection: Connection, rows: Sequence[dict[str, Any]], bodies: dict[str, bytes], at: datetime) -> None:
     """New messages; `bodies` holds the bytes of those that are rendered, by message id."""
-    _INSERT.run_many(connection, list(rows))
+    ADDED.run(connection, rows)
     for message_id, body in bodies.items():
         add_body(connection, message_id, body, at)
 
 
 def add_body(connection: Connection, message_id: str, body: bytes, at: datetime) -> None:
     """The message's bytes, once and for all: a second body for the same message is an IntegrityError."""
-    sha256 = hashlib.sha256(body).hexdigest()
-    _INSERT_BODY.run(connection, {"message_id": message_id, "sha256": sha256, "rendered_at": at, "body": body})
+    BODY_ADDED.run(connection, [body_row(message_id, body, at)])
+
+
+def body_row(message_id: str, body: bytes, at: datetime) -> dict[str, Any]:
+    return {"message_id": message_id, "sha256": hashlib.sha256(body).hexdigest(), "rendered_at": at, "body": body}
 
 
 def get(connection: Connection, message_id: str) -> AnyRow | None:
@@ -154,8 +166,9 @@ def set_delivery(
     )
 
 
-def set_sent(connection: Connection, message_ids: Iterable[str], now: datetime) -> None:
-    _SET_SENT.run_many(connection, [{"of": message_id, "now": now} for message_id in message_ids])
+def set_sent(connection: Connection, message_id: str, now: datetime, expected_by: datetime | None) -> None:
+    """The agency has it, or surely will; it should answer by `expected_by`."""
+    _SET_SENT.run(connection, {"of": message_id, "now": now, "new_expected_by": expected_by})
 
 
 def set_filing(connection: Connection, message_id: str, filing: dict[str, str]) -> None:
@@ -168,7 +181,7 @@ def replace(connection: Connection, message_id: str, delivery: str, now: datetim
 
 
 def set_standing(connection: Connection, message_id: str, values: dict[str, Any], now: datetime) -> None:
-    """`values`: state, agency_reference, unified_number, clearance_form_id."""
+    """`values`: state, agency_reference, unified_number, clearance_form_id, expected_by."""
     _SET_STANDING.run(
         connection, {"of": message_id, "now": now} | {f"new_{name}": value for name, value in values.items()}
     )

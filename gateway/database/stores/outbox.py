@@ -6,28 +6,59 @@ belongs to: a worker that lost its lease changes nothing any more.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, exists, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, or_, select, update
 
 from gateway.database.prepared import Prepared
 from gateway.database.schema import message, message_body, outbox
+from gateway.database.together import Insertion
 from gateway.database.types import AnyRow, database_now
 
 URGENT, ORDINARY = 0, 1
 QUEUED, HELD = "queued", "held"
+CLOCK_SET_BACK = 1800.0
+"""Seconds: a time so much farther ahead than it can be was written before the clock was set back."""
 
-_INSERT = Prepared(insert(outbox).values(created_at=database_now(), due_at=database_now()))
+ADDED = Insertion(outbox, clocked=("created_at", "due_at"))
 _earlier = outbox.alias("earlier")
-_CANDIDATES = (
-    select(outbox.c.id)
+_FREE = or_(
+    outbox.c.lease_until.is_(None),
+    outbox.c.lease_until <= database_now(),
+    # farther ahead than any lease lasts: the clock was set back
+    outbox.c.lease_until > database_now(bindparam("lease") + CLOCK_SET_BACK),
+)
+_DUE = Prepared(
+    select(
+        outbox.c.id,
+        outbox.c.message_id,
+        outbox.c.attempts,
+        outbox.c.organisation_id,
+        outbox.c.created_at,
+        outbox.c.priority,
+        outbox.c.trace,
+        # somebody began to send it and never said what came of it
+        outbox.c.lease_token.is_not(None).label("interrupted"),
+        database_now().label("now"),
+        message.c.declaration_id,
+        message.c.version,
+        message.c.agency,
+        message.c.message,
+        message.c.reference,
+        message.c.accepted_at,
+        message.c.delivery,
+        message.c.reason_en,
+        message_body.c.body,
+    )
+    .join(message, message.c.id == outbox.c.message_id)
+    .join(message_body, message_body.c.message_id == outbox.c.message_id)
     .where(
         outbox.c.agency == bindparam("of_agency"),
         outbox.c.state == QUEUED,
         outbox.c.priority == bindparam("lane"),
         outbox.c.due_at <= database_now(),
-        or_(outbox.c.lease_until.is_(None), outbox.c.lease_until <= database_now()),
+        _FREE,
         # one declaration's messages to one agency go in order: what stands before must be gone first
         ~exists().where(
             _earlier.c.declaration_id == outbox.c.declaration_id,
@@ -37,38 +68,16 @@ _CANDIDATES = (
     )
     .order_by(outbox.c.due_at, outbox.c.id)
     .limit(bindparam("at_most"))
-    .with_for_update(skip_locked=True)
+    .with_for_update(skip_locked=True, of=outbox)
 )
-_CLAIM = Prepared(
+_LEASE = Prepared(
     update(outbox)
-    .where(outbox.c.id.in_(_CANDIDATES))
+    .where(outbox.c.id == bindparam("of"))
     .values(
         lease_token=bindparam("token"),
         lease_until=database_now(bindparam("lease")),
         attempts=outbox.c.attempts + 1,
     )
-    .returning(outbox.c.id)
-)
-_CLAIMED = Prepared(
-    select(
-        outbox.c.id,
-        outbox.c.message_id,
-        outbox.c.attempts,
-        outbox.c.organisation_id,
-        outbox.c.created_at,
-        database_now().label("now"),
-        message.c.declaration_id,
-        message.c.version,
-        message.c.agency,
-        message.c.message,
-        message.c.reference,
-        message.c.accepted_at,
-        message_body.c.body,
-    )
-    .join(message, message.c.id == outbox.c.message_id)
-    .join(message_body, message_body.c.message_id == outbox.c.message_id)
-    .where(outbox.c.lease_token == bindparam("token"))
-    .order_by(outbox.c.priority, outbox.c.id)
 )
 _held_by = (outbox.c.message_id == bindparam("of"), outbox.c.lease_token == bindparam("token"))
 _DONE = Prepared(delete(outbox).where(*_held_by))
@@ -85,16 +94,15 @@ _HOLD = Prepared(
 _GIVE_BACK = Prepared(
     update(outbox).where(*_held_by).values(lease_token=None, lease_until=None, attempts=outbox.c.attempts - 1)
 )
-_INTERRUPTED = Prepared(
+_PULL_IN = Prepared(
     update(outbox)
     .where(
         outbox.c.agency == bindparam("of_agency"),
         outbox.c.state == QUEUED,
-        outbox.c.lease_token.is_not(None),
-        outbox.c.lease_until < database_now(),
+        outbox.c.priority == bindparam("lane"),
+        outbox.c.due_at > database_now(bindparam("longest")),
     )
-    .values(state=HELD, lease_token=None, lease_until=None, last_error=bindparam("error"))
-    .returning(outbox.c.message_id)
+    .values(due_at=database_now())
 )
 _VOID_LEASES = Prepared(update(outbox).where(outbox.c.lease_token.is_not(None)).values(lease_until=database_now()))
 _REMOVE = Prepared(delete(outbox).where(outbox.c.message_id == bindparam("of")))
@@ -113,21 +121,24 @@ _HELD_ROWS = Prepared(
 )
 
 
-def add(connection: Connection, rows: Iterable[dict[str, Any]]) -> None:
-    """Rows of message_id, declaration_id, organisation_id, agency, priority; due at once."""
-    found = [{**row, "state": QUEUED} for row in rows]
-    if found:
-        _INSERT.run_many(connection, found)
+def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Rows as `gateway.filing.outbox_row` makes them; due at once."""
+    if rows:
+        ADDED.run(connection, rows)
 
 
-def claim(connection: Connection, agency: str, token: str, lease: float, at_most: int) -> Sequence[AnyRow]:
-    """Up to `at_most` due rows with their messages, leased for `lease` seconds under `token`; the urgent lane goes first."""
-    taken = 0
+def claim(connection: Connection, agency: str, token: str, lease: float, at_most: int) -> list[AnyRow]:
+    """Up to `at_most` due rows with their messages, leased for `lease` seconds under `token`; the urgent lane goes first.
+
+    `attempts` counts those before this one; `interrupted` says that the last of them never recorded what came of it.
+    """
+    rows: list[AnyRow] = []
     for lane in (URGENT, ORDINARY):
-        if taken < at_most:
-            values = {"of_agency": agency, "lane": lane, "token": token, "lease": lease, "at_most": at_most - taken}
-            taken += len(_CLAIM.all(connection, values))
-    return _CLAIMED.all(connection, {"token": token}) if taken else []
+        if len(rows) < at_most:
+            values = {"of_agency": agency, "lane": lane, "lease": lease, "at_most": at_most - len(rows)}
+            rows += _DUE.all(connection, values)
+    _LEASE.run_many(connection, [{"of": row.id, "token": token, "lease": lease} for row in rows])
+    return rows
 
 
 def done(connection: Connection, message_id: str, token: str) -> bool:
@@ -150,9 +161,11 @@ def give_back(connection: Connection, message_id: str, token: str) -> bool:
     return _GIVE_BACK.run(connection, {"of": message_id, "token": token}) == 1
 
 
-def hold_interrupted(connection: Connection, agency: str, error: str) -> list[str]:
-    """Holds every row whose lease ran out unrecorded, for an agency that must not get a message twice; their message ids."""
-    return [row.message_id for row in _INTERRUPTED.all(connection, {"of_agency": agency, "error": error})]
+def pull_in(connection: Connection, agency: str, longest: float) -> int:
+    """Makes due at once what is due later than any delay lasts: the database's clock was set back since. How many."""
+    return sum(
+        _PULL_IN.run(connection, {"of_agency": agency, "lane": lane, "longest": longest}) for lane in (URGENT, ORDINARY)
+    )
 
 
 def void_leases(connection: Connection) -> None:

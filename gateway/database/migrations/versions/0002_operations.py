@@ -1,9 +1,11 @@
-"""Operations: what is expected when, approvals by two operators, archives, running programs, states for finding.
+"""Operations: what is expected when, approvals by two operators, archives, running programs, an index for finding by state.
 
 An expanding migration: a program of 0001 goes on working beside it.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -19,7 +21,7 @@ TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 BODIES = ("declaration_version", "message_body", "inbox")
 
 
-def _rows_where(condition: str) -> dict[str, sa.TextClause]:
+def _rows_where(condition: str) -> dict[str, Any]:
     return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
 
 
@@ -41,21 +43,11 @@ def upgrade() -> None:
         journal.drop_constraint("fk_journal_declaration_id", type_="foreignkey")
         for name, kind in (("organisation_id", TEXT), ("declaration_id", TEXT), ("version", sa.Integer())):
             journal.alter_column(name, existing_type=kind, nullable=True)
-    op.create_table(
-        "standing",
-        sa.Column("declaration_id", TEXT, nullable=False),
-        sa.Column("organisation_id", TEXT, nullable=False),
-        sa.Column("state", TEXT, nullable=False),
-        sa.ForeignKeyConstraint(["declaration_id"], ["declaration.id"], name="fk_standing_declaration_id"),
-        sa.ForeignKeyConstraint(["organisation_id"], ["organisation.id"], name="fk_standing_organisation_id"),
-        sa.PrimaryKeyConstraint("declaration_id", "state", name="pk_standing"),
-    )
     op.create_index(
-        "ix_standing_organisation_id_state_declaration_id", "standing", ["organisation_id", "state", "declaration_id"]
-    )
-    op.execute(
-        "INSERT INTO standing (declaration_id, organisation_id, state) SELECT id, organisation_id, status FROM declaration"
-        " UNION SELECT declaration_id, organisation_id, coalesce(state, delivery) FROM message WHERE current"
+        "ix_message_standing",
+        "message",
+        ["organisation_id", sa.text("coalesce(state, delivery)"), "declaration_id"],
+        **_rows_where("current"),
     )
     op.create_table(
         "agency_control",
@@ -113,7 +105,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_process"),
     )
     op.create_table(
-        "compatibility", sa.Column("oldest", TEXT, nullable=False), sa.PrimaryKeyConstraint("oldest", name="pk_compatibility")
+        "compatibility",
+        sa.Column("oldest", TEXT, nullable=False),
+        sa.PrimaryKeyConstraint("oldest", name="pk_compatibility"),
     )
     op.execute("INSERT INTO compatibility (oldest) VALUES ('0001')")
 

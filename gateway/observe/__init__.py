@@ -1,0 +1,1 @@
+"""What the window tells about itself: metrics, traces, signs of life."""

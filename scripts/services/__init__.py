@@ -1,0 +1,1 @@
+"""PostgreSQL and Kafka on one machine without containers, for development, tests and CI."""

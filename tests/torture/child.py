@@ -1,0 +1,144 @@
+"""What runs in a forked process: one program of the window, or the simulated agencies. Imported once, by the process all others
+are forked from: modules and tables are there when a child begins. Nothing here starts a thread or an event loop before the fork.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import gc
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiokafka.admin
+import asyncpg
+import prometheus_client
+import uvicorn
+import uvloop
+
+import gateway.bus.consumer
+import gateway.bus.producer
+import gateway.database.postgres
+import gateway.database.sqlite
+import gateway.main
+import gateway.observe.heartbeat
+import gateway.observe.statusserver
+from adapters.simulator.knobs import Knobs
+from adapters.simulator.run import run_simulator
+from declarations.rulebook import Rulebook
+from gateway import programs
+from gateway.api import requestlog
+from gateway.config import Settings
+from gateway.identity import Secrets
+from tests.torture import points, sabotage
+from tests.torture.trap import Trap
+
+ROOT = Path(__file__).resolve().parents[2]
+AGENCIES = ("customs", "inspection")
+_PRELOADED = (aiokafka, asyncpg, prometheus_client, uvicorn, gateway)
+TABLES = {ROOT: Rulebook.load(ROOT)}
+"""Tables by the folder they were read from; those of a lane of its own are read by its children."""
+gc.collect()
+gc.freeze()
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One process to be. `program`: serve, worker, consume or agencies."""
+
+    program: str
+    settings: dict[str, Any]
+    log: Path
+    trap: Path
+    sabotage: str = ""
+    knobs: dict[str, Any] = field(default_factory=dict)
+    rehearsal: bool = True
+    session_seconds: float = 2.0
+    """After so long the broker gives a dead consumer's partitions to another: a quarter of the default, for cheap rounds."""
+
+
+def run(spec: Spec) -> None:
+    """Runs until a signal ends it."""
+    # no process outlives the one it was forked from
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    output = os.open(spec.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    sys.stdout = os.fdopen(1, "w", buffering=1)
+    sys.stderr = os.fdopen(2, "w", buffering=1)
+    requestlog.configure()
+    settings = Settings(**spec.settings)
+    Rulebook.load = staticmethod(_tables)  # type: ignore[method-assign,assignment]
+    if spec.program == "agencies":
+        _run(_agencies(spec, settings))
+        return
+    _quick_sessions(spec.session_seconds)
+    points.install(Trap(spec.trap))
+    if spec.sabotage:
+        sabotage.install(spec.sabotage)
+    start: dict[str, Callable[[Settings], Any]] = {
+        "serve": programs.serve_window,
+        "worker": programs.work,
+        "consume": programs.consume_answers,
+    }
+    _run(start[spec.program](settings))
+
+
+def _run(program: Any) -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(program)
+
+
+def _tables(path: Path) -> Rulebook:
+    found = TABLES.get(Path(path))
+    return found if found is not None else Rulebook(points.Bundle.read(Path(path)))
+
+
+def _quick_sessions(seconds: float) -> None:
+    import adapters.broker
+
+    original = adapters.broker.AIOKafkaConsumer
+
+    def consumer(*args: Any, **kwargs: Any) -> Any:
+        milliseconds = int(seconds * 1000)
+        return original(
+            *args, **kwargs, session_timeout_ms=milliseconds, heartbeat_interval_ms=max(100, milliseconds // 5)
+        )
+
+    adapters.broker.AIOKafkaConsumer = consumer
+
+
+async def _agencies(spec: Spec, settings: Settings) -> None:
+    secrets = Secrets.create_missing(settings.secrets_dir, AGENCIES)
+    await asyncio.gather(
+        *(
+            run_simulator(
+                agency,
+                state_dir=settings.data_dir / "simulators",
+                exchange_dir=settings.exchange_dir / agency,
+                host="127.0.0.1",
+                port=_port(settings.agency_urls.get(agency, "")),
+                window_url=f"http://{settings.host}:{settings.port}",
+                token=secrets.agency_token(agency),
+                hmac_key=secrets.agency_key(agency),
+                rehearsal=spec.rehearsal,
+                knobs=Knobs(**spec.knobs),
+                bundle_root=settings.tables_dir,
+                url=settings.agency_urls.get(agency, ""),
+            )
+            for agency in AGENCIES
+        )
+    )
+
+
+def _port(url: str) -> int:
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(url)
+    return parts.port or 0 if parts.scheme == "http" else 0
