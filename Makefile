@@ -4,8 +4,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := .make/installed
 DATA   ?= var
+LOCAL  ?= $(DATA)/local
+RESULTS := .make/results
 
-.PHONY: run demo test check bench torture golden generate clean
+.PHONY: run demo test test-sqlite test-postgres check check-postgres bench torture golden generate services up-local down-local clean
 
 # The window and the simulated agencies, the samples filed, a live table; keeps serving. Ctrl-C ends it.
 run: $(READY)
@@ -15,28 +17,40 @@ run: $(READY)
 demo: $(READY)
 	@$(BIN)/onewindow demo
 
-test: $(READY)
-	$(BIN)/pytest tests/unit tests/integration tests/acceptance
+# PostgreSQL and Kafka are started for the tests and stopped after them. Where they cannot be had, what is skipped is named.
+test: test-sqlite test-postgres
+
+test-sqlite: $(READY)
+	$(BIN)/pytest tests/unit tests/integration tests/acceptance -m "not postgres and not kafka" -rs --junitxml=$(RESULTS)/sqlite.xml
+
+test-postgres: $(READY)
+	$(BIN)/pytest tests/integration tests/acceptance --backend=postgresql -rs --junitxml=$(RESULTS)/postgresql.xml
 
 check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict declarations adapters gateway
+	$(BIN)/mypy --strict --explicit-package-bases scripts/services
 	$(BIN)/onewindow tables check --cases tests/data
 	$(BIN)/onewindow tables generate --check
 	$(BIN)/pytest tests/unit/test_import_rules.py
 	rm -f .make/check.db
 	ONEWINDOW_DATABASE_URL=sqlite:///.make/check.db $(BIN)/alembic upgrade head
 	ONEWINDOW_DATABASE_URL=sqlite:///.make/check.db $(BIN)/alembic check
+	@if $(BIN)/python -c 'import sys; from scripts.services.postgres import binaries; sys.exit(not binaries())'; \
+	then $(MAKE) --no-print-directory check-postgres; else echo "PostgreSQL is not installed: the schema was not checked on it"; fi
+
+check-postgres: $(READY)
+	$(BIN)/python -m scripts.services run postgres -- sh -ec '$(BIN)/alembic upgrade head; $(BIN)/alembic check'
 
 # SaxonC (114 MB) is only a peer to measure against, so it is installed here and not with the rest.
 bench: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-bench.lock
 	$(BIN)/python -m tests.bench
 
-# Longer runs than `make test` has time for: a hundred thousand random histories of answers.
+# Processes killed at named points, on both backends, and what was promised counted afterwards. ROUNDS=300 for a long run.
 torture: $(READY)
-	$(BIN)/pytest tests/torture
+	$(BIN)/python -m tests.torture $(if $(ROUNDS),--rounds $(ROUNDS))
 
 # Rewrite the golden cases from what the code does now; review the difference.
 golden: $(READY)
@@ -44,6 +58,18 @@ golden: $(READY)
 
 generate: $(READY)
 	$(BIN)/onewindow tables generate
+
+# What tests, `up-local` and benchmarks stand on: PostgreSQL from Debian, Kafka from Maven Central. Once per machine.
+# TOOLS=tools adds faketime (make torture) and promtool (the test of the alert rules).
+services: $(READY)
+	$(BIN)/python -m scripts.services install postgres kafka $(TOOLS)
+
+# The grown deployment without containers: PostgreSQL, Kafka, API, two workers, a consumer, simulated agencies.
+up-local: $(READY)
+	@$(BIN)/python -m scripts.services.local up --dir $(LOCAL)
+
+down-local: $(READY)
+	@$(BIN)/python -m scripts.services.local down --dir $(LOCAL)
 
 # Once per change of the lock or the project file. --no-deps: what is not in the lock is not installed.
 $(READY): requirements.lock pyproject.toml

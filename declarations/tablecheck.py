@@ -22,6 +22,7 @@ from declarations.messageproof import MessageProof
 from declarations.routing import prove_routes
 from declarations.tablecases import uncovered
 from declarations.tables import MapRow, MessageTable, TableFaults
+from declarations.terms import load_terms
 from declarations.workdays import holidays_missing, prove_public_holidays
 
 if TYPE_CHECKING:
@@ -44,6 +45,10 @@ def prove(rulebook: Rulebook) -> list[Fault]:
         _prove_versions(agency, faults)
         prove_routes(rulebook, agency.name, faults)
     faults.found += prove_public_holidays(rulebook.bundle)
+    try:
+        load_terms(rulebook.bundle)
+    except BadConfiguration as error:
+        faults.found += error.faults
     return faults.found
 
 

@@ -71,6 +71,8 @@ class Settings(BaseSettings):
     storage_reserve_bytes: int = Field(default=64_000_000, ge=0)
     """Embedded default: with less room than this on the disk of `data_dir` filings are refused (503), so that what is under way
     can still be recorded; 0: no reserve."""
+    retake_seconds: float = Field(default=30.0, gt=0)
+    """A document kept and not taken up within that time is looked for: the notice of it was lost."""
     drain_seconds: float = Field(default=10.0, gt=0)
     """What is under way gets this long to end after SIGTERM."""
 

@@ -17,7 +17,7 @@ import structlog
 from sqlalchemy import Connection
 
 from adapters.agency import Outgoing
-from declarations.errors import AgencyRefused, AgencyUnavailable, OnewindowError, OutcomeUnknown
+from declarations.errors import AgencyRefused, AgencyUnavailable, OnewindowError, OutcomeUnknown, StorageUnavailable
 from gateway import ids, outcome
 from gateway.database.stores import controls, outbox
 from gateway.database.types import AnyRow
@@ -72,6 +72,10 @@ class Deliverer:
                 if free:
                     try:
                         token, rows = await self._claim(free)
+                    except StorageUnavailable as error:
+                        log.warning("nothing claimed", agency=self._agency, reason=error.message_en)
+                        await asyncio.sleep(TROUBLE_SECONDS)
+                        continue
                     except Exception:
                         log.exception("delivery failed", agency=self._agency)
                         await asyncio.sleep(TROUBLE_SECONDS)
@@ -107,6 +111,9 @@ class Deliverer:
         self._under_way.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             # its lease runs out and it is claimed again
+            if isinstance(error, StorageUnavailable):
+                log.warning("delivery not recorded", agency=self._agency, reason=error.message_en)
+                return
             log.error("delivery record failed", agency=self._agency, exc_info=error)
 
     async def _claim(self, at_most: int) -> tuple[str, list[AnyRow]]:
@@ -137,9 +144,7 @@ class Deliverer:
                 )
                 return False
             act = await self._outcome(row)
-            recorded = await self._window.database.write(
-                lambda connection: act.record(connection, self._window, row, token, self._failing)
-            )
+            recorded = await self._recorded(act, row, token, started + self._settings.delivery_lease_seconds)
         facts |= {"agency": self._agency, "attempts": row.attempts + 1}
         if not recorded:
             # another worker has the lease, or the agency's answer was quicker: its record stands
@@ -150,6 +155,22 @@ class Deliverer:
             if act.frees_next:
                 self.woken.set()
         return True
+
+    async def _recorded(self, act: outcome.Outcome, row: AnyRow, token: str, until: float) -> bool:
+        """Records an outcome; a storage that is away is waited for as long as the lease lasts, for what is known is no doubt.
+
+        `until`: on the monotonic clock. Raises StorageUnavailable when that was not enough.
+        """
+        while True:
+            try:
+                return await self._window.database.write(
+                    lambda connection: act.record(connection, self._window, row, token, self._failing)
+                )
+            except StorageUnavailable as error:
+                if time.monotonic() + TROUBLE_SECONDS > until:
+                    raise
+                log.warning("outcome not recorded yet", agency=self._agency, reason=error.message_en)
+                await asyncio.sleep(TROUBLE_SECONDS)
 
     async def _outcome(self, row: AnyRow) -> outcome.Outcome:
         """What is to be recorded of this message now: asks, sends or holds."""

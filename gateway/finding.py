@@ -30,7 +30,7 @@ KINDS: dict[str, tuple[str, ...]] = {
 ANSWERED = ("customs_entry", "inspection_number", "unified_number")
 ALL_KINDS = (*KINDS, *ANSWERED)
 SHARED = ("party", "ship", "voyage")
-"""Kinds whose values very many declarations have in common: found whole only. Their last digits would find everybody."""
+"""Kinds whose values very many declarations have in common."""
 LAST_DIGITS = 4
 """Fewer characters than this find only a whole value."""
 _BILL_PARTS = re.compile(r"[*_]")
@@ -73,13 +73,9 @@ def key_rows(keys: Iterable[tuple[str, str]], organisation_id: str, declaration_
             "declaration_id": declaration_id,
             "kind": kind,
             "value": value,
-            "reversed": value[::-1] if _has_last_digits(kind, value) else None,
+            # names have no last digits: `有限公司` would find everybody
+            "reversed": value[::-1] if any(character.isdigit() for character in value) else None,
         }
         for kind, value in sorted(found)
         if value
     ]
-
-
-def _has_last_digits(kind: str, value: str) -> bool:
-    # nor has a word any: `有限公司` would find everybody
-    return kind not in SHARED and any(character.isdigit() for character in value)

@@ -33,13 +33,20 @@ async def serve_window(settings: Settings) -> None:
     from gateway.observe.heartbeat import beating
     from gateway.wiring import open_window
 
+    leaving: list[asyncio.Task[None]] = []
+
     class Server(uvicorn.Server):
         """Ends on a signal like any program's loop, so that the window closes after it; the original raises it again."""
 
         @contextmanager
         def capture_signals(self) -> Iterator[None]:
+            def leave(number: signal.Signals) -> None:
+                # at the signal, not when the last request has ended: a delivery begun late would be cut off in doubt
+                leaving.append(asyncio.create_task(window.stop()))
+                self.handle_exit(number, None)
+
             for number in (signal.SIGINT, signal.SIGTERM):
-                asyncio.get_running_loop().add_signal_handler(number, self.handle_exit, number, None)
+                asyncio.get_running_loop().add_signal_handler(number, leave, number)
             yield
 
     _refuse_kafka_alone(settings)
@@ -59,7 +66,7 @@ async def serve_window(settings: Settings) -> None:
         try:
             await Server(config).serve()
         finally:
-            await _end(told, settings.drain_seconds + LEAVING_SECONDS)
+            await asyncio.gather(_end(told, settings.drain_seconds + LEAVING_SECONDS), *leaving)
 
 
 async def work(settings: Settings) -> None:
@@ -76,7 +83,7 @@ async def work(settings: Settings) -> None:
     ):
         window.start_worker()
         log.info("worker_ready", agencies=sorted(window.deliverers))
-        await _until_stopped(_notices(window), settings)
+        await _until_stopped(_notices(window), window)
 
 
 async def consume_answers(settings: Settings) -> None:
@@ -99,7 +106,7 @@ async def consume_answers(settings: Settings) -> None:
     ):
         window.start_sweeper()
         log.info("consume_ready")
-        await _until_stopped([consume(window)], settings)
+        await _until_stopped([consume(window)], window)
 
 
 def delivers_inside(settings: Settings) -> bool:
@@ -116,7 +123,8 @@ def _require_postgres(settings: Settings, program: str) -> None:
         raise BadConfiguration(
             "on SQLite exactly one process opens the database, and `onewindow serve` does everything inside it; "
             f"a separate {program} needs ONEWINDOW_DATABASE_URL to name PostgreSQL",
-            f"SQLite 只能由一个进程打开，所有工作在 onewindow serve 内进行；独立的 {program} 需要 PostgreSQL（ONEWINDOW_DATABASE_URL）",
+            "SQLite 只能由一个进程打开，所有工作在 onewindow serve 内进行；"
+            f"独立的 {program} 需要 PostgreSQL（ONEWINDOW_DATABASE_URL）",
         )
 
 
@@ -138,8 +146,8 @@ def _notices(window: Window) -> list[Coroutine[Any, Any, None]]:
     return [take_notices(window)]
 
 
-async def _until_stopped(runs: list[Coroutine[Any, Any, None]], settings: Settings) -> None:
-    """Runs until a signal asks to end; raises what any of `runs` ended with, for none of them ends by itself."""
+async def _until_stopped(runs: list[Coroutine[Any, Any, None]], window: Window) -> None:
+    """Runs until a signal asks to end, then drains; raises what any of `runs` ended with, for none of them ends by itself."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     # signals belong to the main thread; elsewhere the caller cancels
     with suppress(NotImplementedError, RuntimeError, ValueError):
@@ -154,7 +162,7 @@ async def _until_stopped(runs: list[Coroutine[Any, Any, None]], settings: Settin
                 task.result()
     finally:
         log.info("stopping")
-        await _end([asked, *tasks], settings.drain_seconds + LEAVING_SECONDS)
+        await asyncio.gather(_end([asked, *tasks], window.settings.drain_seconds + LEAVING_SECONDS), window.stop())
 
 
 async def _end(tasks: list[asyncio.Task[Any]], seconds: float) -> None:

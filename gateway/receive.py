@@ -56,7 +56,7 @@ async def arrived(window: Window, agency: str, body: bytes, name: str | None = N
 async def keep(window: Window, agency: str, body: bytes, name: str | None = None, problem: str = "") -> Received:
     """Keeps a document for a consumer to take up. Raises NotFound and StorageUnavailable, as `receive`."""
     document = _document(window, agency, body, name, problem)
-    await window.database.write(lambda connection: inbox.keep(connection, document))
+    await window.database.write(lambda connection: inbox.keep(connection, document, window.settings.retake_seconds))
     window.notices.received(agency, _order_key(window, agency, body, name) or document["id"], document["id"])
     return Received("received", document["id"])
 
@@ -67,7 +67,8 @@ async def take_up(window: Window, inbox_id: str, *, suspect: bool = False) -> Re
     `suspect`: it may have been begun before; a document during which processes die is kept aside after some attempts.
     """
     if suspect:
-        attempts = await window.database.write(lambda connection: inbox.begun(connection, inbox_id))
+        retake = window.settings.retake_seconds
+        attempts = await window.database.write(lambda connection: inbox.begun(connection, inbox_id, retake))
         if attempts > ATTEMPTS_AT_MOST:
             return await _set_aside(window, inbox_id, attempts)
     row = await window.database.read(lambda connection: inbox.get(connection, inbox_id))

@@ -107,8 +107,6 @@ def expected_by(window: Window, leg: LegStatus, sent_at: datetime | None, urgent
     """When the agency should have said the next thing, by its own calendar; None while nothing is expected of it."""
     since = leg.at or sent_at
     agency = window.rulebook.agencies[leg.agency]
-    if not hasattr(agency, "expectations"):
-        return None  # TEMP
     return agency.expectations.expected_by(leg, since, urgent) if since else None
 
 

@@ -49,7 +49,8 @@ class Sweeper:
 
     async def run_once(self) -> None:
         window = self._window
-        for inbox_id in await window.database.read(lambda connection: inbox.lying(connection, LYING_AT_MOST)):
+        retake = window.settings.retake_seconds
+        for inbox_id in await window.database.read(lambda connection: inbox.lying(connection, LYING_AT_MOST, retake)):
             await receive.take_up(window, inbox_id, suspect=True)
         await rematch.sweep(window, YOUNG if self._rounds % OLD_EVERY else OLD)
         self._rounds += 1

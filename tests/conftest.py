@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -23,6 +24,12 @@ from scripts.services.postgres import Postgres
 from scripts.services.process import ServiceError
 from tests.support import backend
 
+FIXTURES_OF_SERVICES = {
+    "kafka_server": "kafka",
+    "postgres_server": "postgres",
+    "postgres_template": "postgres",
+    "postgres_backend": "postgres",
+}
 IN_CI = os.environ.get("CI", "").lower() in ("true", "1")
 
 
@@ -36,6 +43,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # ended by a time limit, what was started is stopped all the same
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     for marker in (
         "sqlite_only: about SQLite itself, or about nothing a database has to do with; left out with --backend=postgresql",
         "postgres: needs PostgreSQL, whichever --backend",
@@ -47,8 +56,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         # asked for by fixture is asked for by marker
-        for service in {"kafka", "postgres"} & set(getattr(item, "fixturenames", ())):
-            item.add_marker(service)
+        for fixture in FIXTURES_OF_SERVICES.keys() & set(getattr(item, "fixturenames", ())):
+            item.add_marker(FIXTURES_OF_SERVICES[fixture])
     if config.getoption("--backend") == "postgresql":
         left_out = [item for item in items if item.get_closest_marker("sqlite_only")]
         config.hook.pytest_deselected(items=left_out)

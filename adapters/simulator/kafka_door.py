@@ -15,7 +15,9 @@ from contextlib import suppress
 import structlog
 from aiokafka.errors import KafkaError
 
-from adapters.broker import BrokerAway, Reader, Record, Writer, make_topics
+from adapters.broker.reader import Reader, Record
+from adapters.broker.topics import BrokerAway, make_topics
+from adapters.broker.writer import Writer
 from adapters.signing import HEADER, sign, verify
 from adapters.simulator.clerk import CUT, TAKEN, Clerk, OtherBytesError
 from adapters.simulator.documents import UnacceptableError

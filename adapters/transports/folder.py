@@ -12,6 +12,7 @@ import os
 import secrets
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -162,7 +163,8 @@ class FolderChannel:
             with os.scandir(into) as entries:
                 waiting = sum(_is_complete(entry) for entry in entries)
         except OSError as error:
-            probe.unlink(missing_ok=True)
+            with suppress(OSError):
+                probe.unlink()
             raise AgencyUnavailable(
                 f"the exchange folder of {self._agency} cannot be used: {error}",
                 f"{self._agency} 的交换目录无法使用：{error}",

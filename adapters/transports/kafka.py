@@ -22,7 +22,9 @@ from aiokafka.errors import (
 )
 
 from adapters.agency import Incoming, Outgoing
-from adapters.broker import BrokerAway, Headers, Reader, Record, Writer
+from adapters.broker.reader import Reader, Record
+from adapters.broker.topics import BrokerAway, Headers
+from adapters.broker.writer import Writer
 from adapters.signing import HEADER, sign, verify
 from declarations.errors import AgencyRefused, AgencyUnavailable, BadConfiguration, OutcomeUnknown
 

@@ -68,7 +68,7 @@ class Replay(_Body):
 
 
 class Batch(_Body):
-    limit: int = Field(default=1000, ge=1, le=10_000)
+    limit: int = Field(default=500, ge=1, le=2_000)
 
 
 def _asked(example: dict[str, Any]) -> dict[str, Any]:
@@ -149,6 +149,6 @@ async def archive_declarations(window: WindowOf, operator: Operator, batch: Batc
 
 
 @router.get("/retention", summary="What is past its term (dry run)")
-async def due_for_removal(window: WindowOf, limit: Annotated[int, Query(ge=1, le=10_000)] = 1000) -> Response:
+async def due_for_removal(window: WindowOf, limit: Annotated[int, Query(ge=1, le=2_000)] = 500) -> Response:
     """Removes nothing. To remove, ask for `retention` under `/approvals`."""
     return replies.json(await keeping.due_for_removal(window, limit))

@@ -7,9 +7,12 @@ holds content of a declaration, a token, or a query (which may hold a company's 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 import uuid
+from contextlib import suppress
+from typing import TextIO, cast
 
 import orjson
 import structlog
@@ -24,6 +27,27 @@ QUIET = ("/healthz", "/readyz", "/metrics")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 log = structlog.get_logger(__name__)
+
+
+class _Lines:
+    """Where log lines go: a stream that never fails. On a full disk a line is lost, and what it tells of goes on.
+
+    Written at once and not kept back: a buffer that could not be emptied would fail, or grow, with every line after it.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError, ValueError):
+            self._stream.flush()
+            written = memoryview(text.encode())
+            while written:
+                written = written[os.write(self._stream.fileno(), written) :]
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing is kept back."""
 
 
 def conversation_named(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
@@ -44,14 +68,15 @@ def configure(level: int = logging.INFO) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
+    lines = cast(TextIO, _Lines(sys.stderr))
     render = structlog.processors.JSONRenderer(serializer=lambda value, **_: orjson.dumps(value, default=str).decode())
     structlog.configure(
         processors=[*shared, render],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(lines),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(lines)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],

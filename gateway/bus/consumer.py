@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import structlog
 
-from adapters.broker import Reader, Record
+from adapters.broker.reader import Reader, Record
 from declarations.errors import NotFound, StorageUnavailable
 from gateway import receive
 from gateway.bus.counts import counts
@@ -54,9 +54,10 @@ async def take_notices(window: Window) -> None:
 
 async def _offer(window: Window, agency: str) -> None:
     settings = window.settings
+    topic = out_topic(settings.kafka_prefix, agency)
     reader = Reader(
         settings.kafka_bootstrap,
-        [out_topic(settings.kafka_prefix, agency)],
+        [topic],
         workers_group(settings.kafka_prefix, agency),
         make=PARTITIONS,
     )
@@ -74,7 +75,7 @@ async def _offer(window: Window, agency: str) -> None:
             if message_ids:
                 window.deliverers[agency].offer(message_ids)
                 counts.taken += len(message_ids)
-            _measure(records)
+            _measure([topic], records)
             for record in records:
                 reader.finish(record)
     finally:
@@ -115,7 +116,7 @@ async def consume(window: Window) -> None:
                     await reader.commit()
                     continue
                 records = await reader.read(READ_SECONDS, HELD_AT_MOST - lanes.held)
-                _measure(records)
+                _measure(agencies, records)
                 for record in records:
                     lanes.put((record.topic, record.key), (record, first.may_be_read_again(record)))
         finally:
@@ -165,10 +166,11 @@ async def _take_up(window: Window, inbox_id: str, *, suspect: bool) -> None:
             return
 
 
-def _measure(records: Sequence[Record]) -> None:
-    for record in records[:1]:
-        # the first of them waited longest
-        metrics.lagging(record.topic, age(record))
+def _measure(topics: Iterable[str], records: Sequence[Record]) -> None:
+    """How far behind the writers this program is; not at all with a topic that gave nothing."""
+    oldest = {record.topic: age(record) for record in reversed(records)}
+    for topic in topics:
+        metrics.lagging(topic, oldest.get(topic, 0.0))
 
 
 def _understood(record: Record) -> str | None:

@@ -9,7 +9,8 @@ from typing import TypeAlias
 
 import structlog
 
-from adapters.broker import PAUSES, Headers, Writer
+from adapters.broker.topics import PAUSES, Headers
+from adapters.broker.writer import Writer
 from gateway.bus.counts import counts
 from gateway.bus.topics import PARTITIONS, back_topic, notice_headers, out_topic
 from gateway.notices import Queued
@@ -93,10 +94,12 @@ class KafkaNotices:
             batch = [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
             try:
                 await self._write(batch)
-            except Exception as error:
+            except BaseException as error:
                 # order among notices means nothing: whoever gets one looks into the database
                 self._waiting.extendleft(reversed(batch))
                 self._trim()
+                if not isinstance(error, Exception):
+                    raise
                 if failures == 0:
                     log.warning("notices wait for the broker", waiting=len(self._waiting), reason=repr(error))
                 await self._pause(PAUSES[min(failures, len(PAUSES) - 1)])
@@ -122,6 +125,13 @@ class KafkaNotices:
             pass
 
     async def _write(self, batch: list[_Notice]) -> None:
-        async with self._writer.producer(ANSWER_SECONDS) as producer, asyncio.timeout(ANSWER_SECONDS):
-            told = [await producer.send(topic, value, key=key, headers=headers) for topic, key, value, headers in batch]
-            await asyncio.gather(*told)
+        told: list[asyncio.Future[object]] = []
+        try:
+            async with self._writer.producer(ANSWER_SECONDS) as producer, asyncio.timeout(ANSWER_SECONDS):
+                for topic, key, value, headers in batch:
+                    told.append(await producer.send(topic, value, key=key, headers=headers))
+                await asyncio.gather(*told)
+        finally:
+            for each in told:
+                # the first error has spoken for all of them
+                each.cancel()

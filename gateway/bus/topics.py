@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 import time
 
-from adapters.broker import Headers, Record
+from adapters.broker.reader import Record
+from adapters.broker.topics import Headers
 from gateway.observe import tracing
 
 PARTITIONS = 6

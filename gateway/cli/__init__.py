@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from gateway.cli import codes, console, filing, forms, ops, server, tables, trial
+from gateway.cli import backup, codes, console, filing, forms, ops, server, tables, trial
 
 app = typer.Typer(
     cls=console.WordsGroup,
@@ -24,6 +24,8 @@ app.command()(server.serve)
 app.command()(server.worker)
 app.command()(server.consume)
 app.command()(server.simulate)
+app.command()(backup.backup)
+app.command()(backup.restore)
 app.command()(filing.submit)
 app.command()(filing.status)
 app.command()(trial.run)

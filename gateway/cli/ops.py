@@ -55,26 +55,20 @@ def queues(url: Url = "", operator: Who = DEFAULT, token_file: TokenFile = None,
         console.print_json(found)
         return
     shown = console.table(
-        "机构 agency", "加急 urgent", "普通 ordinary", "发送中 under way", "滞留 held", "最久 oldest", "待号 waiting",
-        "逾期 silent", "通道 channel", "上次发送 delivered", "上次回执 heard", "回执 documents",
+        "机构\nagency", "加急\nurgent", "普通\nordinary", "发送中\nunder way", "滞留\nheld", "最久\noldest", "待号\nwaiting",
+        "逾期\nsilent", "通道\nchannel", "上次发送、回执\nsent, heard", "回执文件\ndocuments",
     )  # fmt: skip
     for item in found["items"]:
-        documents = item["documents"]
-        kept = [f"{name} {documents[name]}" for name in ("received", "waiting", "quarantined") if documents[name]]
-        if documents["oldest_seconds"] is not None:
-            kept.append(lasting(documents["oldest_seconds"]))
-        counts = [str(item[name]) for name in ("urgent", "ordinary", "under_way", "held")]
         console.add(
             shown,
-            f"{item['agency_zh']} {item['agency']}",
-            *counts,
+            f"{item['agency_zh']}\n{item['agency']}",
+            *(str(item[name]) for name in ("urgent", "ordinary", "under_way", "held")),
             lasting(item["oldest_seconds"]),
             str(item["waiting"]),
             str(item["silent"]),
             ops_show.channel(item),
-            ops_show.last(item, "last_delivered"),
-            ops_show.last(item, "last_heard"),
-            "\n".join(kept),
+            f"{ops_show.last(item, 'last_delivered')}\n{ops_show.last(item, 'last_heard')}",
+            ops_show.documents(item["documents"]),
         )
     console.out.print(shown)
     if found["approvals_pending"]:

@@ -18,7 +18,7 @@ ApprovalId = Annotated[str, typer.Argument(metavar="ID", help="申请编号 / id
 Day = Annotated[
     datetime | None, typer.Option(formats=["%Y-%m-%d"], help="上海时间，含当日 / a day in Shanghai, included")
 ]
-Batch = Annotated[int, typer.Option(help="至多几份 / declarations at most", min=1, max=10_000)]
+Batch = Annotated[int, typer.Option(help="至多几份 / declarations at most", min=1, max=2_000)]
 
 
 def ask(
@@ -151,7 +151,7 @@ def replay(
 
 
 def archive(
-    limit: Batch = 1000, url: Url = "", operator: Who = DEFAULT, token_file: TokenFile = None, as_json: Json = False
+    limit: Batch = 500, url: Url = "", operator: Who = DEFAULT, token_file: TokenFile = None, as_json: Json = False
 ) -> None:
     """归档办结的申报 / Write ended declarations to archive files; removes nothing."""
     content = {"limit": limit}
@@ -161,7 +161,7 @@ def archive(
 
 
 def retention(
-    limit: Batch = 1000, url: Url = "", operator: Who = DEFAULT, token_file: TokenFile = None, as_json: Json = False
+    limit: Batch = 500, url: Url = "", operator: Who = DEFAULT, token_file: TokenFile = None, as_json: Json = False
 ) -> None:
     """超过保存期限的申报（只列出）/ What is past its term; removes nothing. To remove: ops ask retention retention."""
     query = {"limit": limit}

@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from gateway.cli import console
-from gateway.cli.desk import both, more, when
+from gateway.cli.desk import both, lasting, more, when
 
 
 def channel(item: dict[str, Any]) -> str:
@@ -17,6 +17,13 @@ def channel(item: dict[str, Any]) -> str:
     if state == "open":
         return f"熔断 circuit open, {when(item['breaker']['resumes_at'])}"
     return "试探 trying" if state == "trying" else "正常 ok"
+
+
+def documents(counts: dict[str, Any]) -> str:
+    """What came from an agency and is not done."""
+    names = {"received": "待处理 received", "waiting": "待配 waiting", "quarantined": "隔离 quarantined"}
+    kept = [f"{words} {counts[name]}" for name, words in names.items() if counts[name]]
+    return "\n".join([*kept, lasting(counts["oldest_seconds"])]).rstrip()
 
 
 def last(item: dict[str, Any], name: str) -> str:

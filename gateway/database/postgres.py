@@ -45,6 +45,8 @@ _SERVER_SETTINGS = {
 # classes of SQLSTATE that speak of the server, the disk or the connection, not of the statement:
 # connection, resources (disk full), operator intervention (shutdown), system error, a lock not had in time
 _STORAGE_STATES = ("08", "53", "57", "58", "55P03", "25006", "XX001", "XX002", "25P03")
+# (InternalClientError: the server's farewell was read on an idle connection, the end of its socket was not)
+_BROKEN = (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, PoolTimeout, TimeoutError)
 _MET_ANOTHER = ("40001", "40P01")
 
 
@@ -56,6 +58,7 @@ class PostgresDatabase:
     def __init__(self, url: URL, connections: int) -> None:
         self._engine = _engine(url, connections, "AUTOCOMMIT")
         self._connections = connections
+        self._closed = False
 
     @classmethod
     async def open(cls, url: URL, connections: int) -> PostgresDatabase:
@@ -80,6 +83,7 @@ class PostgresDatabase:
         return await self._run(act, READ)
 
     async def close(self) -> None:
+        self._closed = True
         await self._engine.dispose()
 
     async def _run(self, act: Callable[[Connection], T], begin: str | None) -> T:
@@ -102,6 +106,9 @@ class PostgresDatabase:
 
     async def _begun(self, begin: str | None) -> tuple[AsyncConnection, Any]:
         """A connection with a transaction begun. Those of the pool that died with the server are replaced."""
+        if self._closed:
+            # the pool would open a new connection, and nobody would close that
+            raise RuntimeError("the database is closed")
         last: Exception | None = None
         for _ in range(self._connections + 1):
             connection = await self._engine.connect()
@@ -201,7 +208,7 @@ def _origin(error: BaseException) -> BaseException:
     if isinstance(found, DBAPIError) and found.orig is not None:
         found = found.orig
     cause = found.__cause__
-    return cause if isinstance(cause, asyncpg.PostgresError | asyncpg.InterfaceError | OSError) else found
+    return cause if isinstance(cause, (asyncpg.PostgresError, *_BROKEN)) else found
 
 
 def _state(error: BaseException) -> str:
@@ -211,7 +218,7 @@ def _state(error: BaseException) -> str:
 def _storage_error(error: BaseException) -> OnewindowError | None:
     """StorageUnavailable when the server, its disk or the connection is at fault; None for an error of the statement."""
     origin = _origin(error)
-    broken = isinstance(origin, asyncpg.InterfaceError | OSError | PoolTimeout | TimeoutError)
+    broken = isinstance(origin, _BROKEN)
     if not broken and not _state(error).startswith(_STORAGE_STATES):
         return None
     return StorageUnavailable(f"the database cannot be used now: {origin}", f"数据库暂时无法使用：{origin}")

@@ -91,7 +91,7 @@ class _Plan:
 
     def __init__(self, statement: Statement, dialect: Dialect, names: tuple[str, ...]) -> None:
         # an INSERT without its columns named takes those that are given
-        keys = list(names) if isinstance(statement, Insert) else None
+        keys = [name for name in names if name in statement.table.c] if isinstance(statement, Insert) else None
         compiled = statement.compile(dialect=dialect, column_keys=keys)
         assert isinstance(compiled, SQLCompiler)
         # lists are written out per execution; that is left to Core
@@ -169,11 +169,11 @@ class _PostgresPlan(_Plan):
     """The caller runs in a greenlet (`run_sync`), where the driver's coroutines can be waited for."""
 
     def fetch(self, connection: Connection, values: Values) -> Sequence[Sequence[Any]]:
-        found: Sequence[Sequence[Any]] = self._wait(asyncpg_of(connection).fetch(self._sql, *self._bound(values)))
+        found: Sequence[Sequence[Any]] = self._wait(asyncpg_of(connection).fetch(self._sql, *self._asked(values)))
         return found
 
     def fetch_one(self, connection: Connection, values: Values) -> Sequence[Any] | None:
-        found: Sequence[Any] | None = self._wait(asyncpg_of(connection).fetchrow(self._sql, *self._bound(values)))
+        found: Sequence[Any] | None = self._wait(asyncpg_of(connection).fetchrow(self._sql, *self._asked(values)))
         return found
 
     def change(self, connection: Connection, values: Values) -> int:
@@ -187,10 +187,17 @@ class _PostgresPlan(_Plan):
         else:
             self._wait(asyncpg_of(connection).executemany(self._sql, [self._bound(row) for row in rows]))
 
+    def _asked(self, values: Values) -> list[Any]:
+        """PostgreSQL's text holds no NUL and cannot be asked for one: a character that no value has finds nothing too."""
+        return [
+            value.replace("\0", "\ufffd") if isinstance(value, str) and "\0" in value else value
+            for value in self._bound(values)
+        ]
+
     def _wait(self, work: Any) -> Any:
         try:
             return await_only(work)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             self._fail(error, isinstance(error, asyncpg.IntegrityConstraintViolationError))
 
 

@@ -6,17 +6,13 @@ them.
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     Column,
     ForeignKey,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     Table,
     UniqueConstraint,
@@ -24,37 +20,16 @@ from sqlalchemy import (
     text,
     true,
 )
-from sqlalchemy import Text as SqlText
 
+from gateway.database.columns import Counter, Text, declaration_column, organisation_column, rows_where
+from gateway.database.columns import metadata as metadata
+from gateway.database.operating import agency_control as agency_control
+from gateway.database.operating import approval as approval
+from gateway.database.operating import archive as archive
+from gateway.database.operating import archive_number as archive_number
+from gateway.database.operating import compatibility as compatibility
+from gateway.database.operating import process as process
 from gateway.database.types import Json, Moment
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-# 64 bits on PostgreSQL; on SQLite only INTEGER PRIMARY KEY counts up by itself
-Counter = BigInteger().with_variant(Integer, "sqlite")
-# ids, codes and what is searched: compared by code point on every database, as SQLite does
-Text = SqlText().with_variant(SqlText(collation="C"), "postgresql")
-
-
-def _rows_where(condition: str) -> dict[str, Any]:
-    """The condition of an index over some rows only: what is rarely true costs nothing where it is not."""
-    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
-
-
-def _organisation() -> Column[str]:
-    return Column("organisation_id", Text, ForeignKey("organisation.id"), nullable=False)
-
-
-def _declaration() -> Column[str]:
-    return Column("declaration_id", Text, ForeignKey("declaration.id"), nullable=False)
-
 
 organisation = Table(
     "organisation",
@@ -83,7 +58,7 @@ declaration = Table(
     "declaration",
     metadata,
     Column("id", Text, primary_key=True),
-    _organisation(),
+    organisation_column(),
     Column("form", Text, nullable=False),
     Column("reference", Text, nullable=False),
     # the reference while the filing is live, NULL afterwards: the unique constraint is rule R-HDR-02
@@ -106,9 +81,9 @@ declaration = Table(
 declaration_version = Table(
     "declaration_version",
     metadata,
-    _declaration(),
+    declaration_column(),
     Column("version", Integer, nullable=False),
-    _organisation(),
+    organisation_column(),
     Column("media_type", Text, nullable=False),
     Column("sha256", Text, nullable=False),
     Column("bundle_digest", Text, ForeignKey("bundle.digest"), nullable=False),
@@ -124,8 +99,8 @@ message = Table(
     "message",
     metadata,
     Column("id", Text, primary_key=True),
-    _organisation(),
-    _declaration(),
+    organisation_column(),
+    declaration_column(),
     Column("version", Integer, nullable=False),  # the version this message was made for
     Column("agency", Text, nullable=False),
     Column("message", Text, nullable=False),
@@ -159,13 +134,13 @@ message = Table(
         "organisation_id",
         text("coalesce(state, delivery)"),
         "declaration_id",
-        **_rows_where("current"),
+        **rows_where("current"),
     ),
-    Index("ix_message_expected_by", "expected_by", **_rows_where("expected_by IS NOT NULL")),
+    Index("ix_message_expected_by", "expected_by", **rows_where("expected_by IS NOT NULL")),
     Index(None, "agency", "exchange_name"),
     Index(None, "agency", "reference"),
-    Index(None, "agency", "agency_reference", **_rows_where("agency_reference IS NOT NULL")),
-    Index(None, "agency", "unified_number", **_rows_where("unified_number IS NOT NULL")),
+    Index(None, "agency", "agency_reference", **rows_where("agency_reference IS NOT NULL")),
+    Index(None, "agency", "unified_number", **rows_where("unified_number IS NOT NULL")),
 )
 
 message_body = Table(
@@ -182,8 +157,8 @@ outbox = Table(
     metadata,
     Column("id", Counter, primary_key=True, autoincrement=True),
     Column("message_id", Text, ForeignKey("message.id"), nullable=False, unique=True),
-    _declaration(),
-    _organisation(),
+    declaration_column(),
+    organisation_column(),
     Column("agency", Text, nullable=False),
     Column("state", Text, nullable=False),  # queued: will be sent; held: parked or in doubt, an operator's
     Column("priority", Integer, nullable=False),  # 0 urgent, 1 ordinary
@@ -216,8 +191,8 @@ inbox = Table(
     Column("trace", Text),  # W3C traceparent of what brought it
     Column("body", LargeBinary, nullable=False),
     Index(None, "agency", "sha256"),
-    Index("ix_inbox_received", "due_at", **_rows_where("state = 'received'")),
-    Index("ix_inbox_not_done", "id", **_rows_where("state <> 'done'")),
+    Index("ix_inbox_received", "due_at", **rows_where("state = 'received'")),
+    Index("ix_inbox_not_done", "id", **rows_where("state <> 'done'")),
 )
 
 answer = Table(
@@ -228,9 +203,10 @@ answer = Table(
     Column("agency", Text, nullable=False),
     Column("key", Text, nullable=False),
     Column("organisation_id", Text, ForeignKey("organisation.id"), nullable=False),
-    _declaration(),
+    declaration_column(),
     Column("version", Integer, nullable=False),
-    Column("message_id", Text, ForeignKey("message.id"), nullable=False),
+    # no foreign key: without an index of its own, removing a message would read every answer there is
+    Column("message_id", Text, nullable=False),
     Column("message", Text, nullable=False),
     Column("code", Text, nullable=False),
     Column("known", Boolean, nullable=False),
@@ -239,7 +215,8 @@ answer = Table(
     Column("response", Json, nullable=False),
     UniqueConstraint("agency", "key", "message_id"),
     Index(None, "declaration_id"),
-    Index("ix_answer_not_known", "id", **_rows_where("NOT known")),
+    Index(None, "inbox_id"),
+    Index("ix_answer_not_known", "id", **rows_where("NOT known")),
 )
 
 # answers whose filing is not known (yet), or not surely
@@ -266,8 +243,8 @@ unmatched = Table(
 obligation = Table(
     "obligation",
     metadata,
-    _declaration(),
-    _organisation(),
+    declaration_column(),
+    organisation_column(),
     Column("agency", Text, nullable=False),
     Column("kind", Text, nullable=False),
     PrimaryKeyConstraint("declaration_id", "agency", "kind"),
@@ -277,10 +254,11 @@ obligation = Table(
 search_key = Table(
     "search_key",
     metadata,
-    _organisation(),
+    organisation_column(),
     Column("value", Text, nullable=False),
     Column("kind", Text, nullable=False),
-    _declaration(),
+    # no foreign key: without an index of its own, removing a declaration would read every key there is
+    Column("declaration_id", Text, nullable=False),
     # the value backwards, so that "last digits" is a prefix; NULL where the value has no digit
     Column("reversed", Text),
     PrimaryKeyConstraint("organisation_id", "value", "kind", "declaration_id"),
@@ -290,7 +268,7 @@ search_key = Table(
 idempotency = Table(
     "idempotency",
     metadata,
-    _organisation(),
+    organisation_column(),
     Column("client", Text, nullable=False),
     Column("route", Text, nullable=False),
     Column("key", Text, nullable=False),
@@ -316,68 +294,3 @@ journal = Table(
     Column("details", Json, nullable=False),
     Index(None, "declaration_id", "id"),
 )
-
-# what operators and the circuit breaker say about sending to an agency; no row: nothing is said
-agency_control = Table(
-    "agency_control",
-    metadata,
-    Column("agency", Text, primary_key=True),
-    Column("paused_by", Text),  # NULL: not paused
-    Column("paused_at", Moment),
-    Column("reason", Text),
-    Column("failures", Integer, nullable=False, server_default="0"),  # one after another, of reaching the agency
-    Column("resumes_at", Moment),  # the breaker is open until then, on the database's clock
-)
-
-# an operator's wish that a second operator has to grant before it is done
-approval = Table(
-    "approval",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("act", Text, nullable=False),  # resend release requeue
-    Column("target", Text, nullable=False),  # a message id or an inbox id
-    Column("reason", Text, nullable=False),
-    Column("asked_by", Text, nullable=False),
-    Column("asked_at", Moment, nullable=False),
-    Column("state", Text, nullable=False),  # pending done refused
-    Column("decided_by", Text),
-    Column("decided_at", Moment),
-    Column("outcome_zh", Text),
-    Column("outcome_en", Text),
-    Index("ix_approval_pending", "id", **_rows_where("state = 'pending'")),
-    Index("uq_approval_target", "target", unique=True, **_rows_where("state = 'pending'")),
-)
-
-# what was written to an archive file; only then may retention remove it
-archive = Table(
-    "archive",
-    metadata,
-    Column("declaration_id", Text, primary_key=True),  # outlives the declaration
-    _organisation(),
-    Column("form", Text, nullable=False),
-    Column("reference", Text, nullable=False),
-    Column("status", Text, nullable=False),
-    Column("updated_at", Moment, nullable=False),  # of the declaration when it was archived
-    Column("file", Text, nullable=False),  # below the archive directory
-    Column("sha256", Text, nullable=False),
-    Column("archived_at", Moment, nullable=False),
-    Column("removed_at", Moment),
-    Index(None, "organisation_id", "reference"),
-)
-
-# every running program of the window, as of its last sign of life
-process = Table(
-    "process",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("kind", Text, nullable=False),  # serve worker consume
-    Column("host", Text, nullable=False),
-    Column("pid", Integer, nullable=False),
-    Column("version", Text, nullable=False),
-    Column("started_at", Moment, nullable=False),
-    Column("seen_at", Moment, nullable=False),  # the database's clock
-    Column("clock_at", Moment, nullable=False),  # its own clock at that moment: the difference is its skew
-)
-
-# the oldest revision whose program may still use this schema: a program older than that is refused
-compatibility = Table("compatibility", metadata, Column("oldest", Text, primary_key=True))

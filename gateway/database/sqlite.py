@@ -142,7 +142,9 @@ class SqliteDatabase:
             metrics.committed(len(group))
         except BaseException as error:
             # the whole transaction is gone, and with it what had gone well
-            reason = _storage_error(error)
+            # a full disk may have rolled back before us; then the savepoint is gone, and the unit that met it knows why
+            met = (unit.error for unit in group if isinstance(unit.error, StorageUnavailable))
+            reason = _storage_error(error) or next(met, None)
             for unit in group:
                 unit.error = unit.error or reason or error
 

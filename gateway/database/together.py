@@ -80,7 +80,7 @@ class _Plan:
         ]
         try:
             await_only(asyncpg_of(connection).execute(self._sql, *arrays))
-        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             kind = IntegrityError if isinstance(error, asyncpg.IntegrityConstraintViolationError) else OperationalError
             raise kind(self._sql, None, error) from error
 

@@ -13,29 +13,18 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
-from sqlalchemy import Connection, bindparam, func, select, text
+from sqlalchemy import Connection
 
 from gateway.bus.counts import counts
-from gateway.database.prepared import Prepared
-from gateway.database.schema import message
 from gateway.database.stores import controls, processes, queues
-from gateway.database.types import AnyRow, Moment
+from gateway.database.types import AnyRow
 
 ALIVE_SECONDS = 30.0
 """A program that gave no sign of life for so long is not counted; it gives one every ten seconds."""
 KINDS = ("serve", "worker", "consume")
-STANDINGS = ("parked", "outcome_unknown", "waiting")
+STANDINGS = ("parked", "outcome_unknown")
+"""Those an operator has to end. Legs that go their way are not counted: they are as many as the window has filings under way."""
 DOCUMENT_STATES = ("received", "waiting", "quarantined")
-
-_SILENT = Prepared(
-    select(message.c.agency, func.count().label("messages"))
-    .where(
-        text("message.expected_by IS NOT NULL"),
-        message.c.expected_by <= bindparam("now", type_=Moment()),
-        message.c.current.is_(True),
-    )
-    .group_by(message.c.agency)
-)
 
 
 @dataclass(frozen=True)
@@ -45,7 +34,7 @@ class Found:
     outgoing: Sequence[AnyRow]
     legs: dict[str, dict[str, int]]
     documents: Sequence[AnyRow]
-    silent: Sequence[AnyRow]
+    silent: dict[str, int]
     controls: Sequence[AnyRow]
     programs: Sequence[AnyRow]
 
@@ -56,7 +45,7 @@ def read(connection: Connection, now: datetime) -> Found:
         queues.outgoing(connection),
         {standing: queues.legs(connection, standing) for standing in STANDINGS},
         queues.documents(connection),
-        _SILENT.all(connection, {"now": now}),
+        queues.silent_legs(connection, now),
         controls.every(connection),
         processes.every(connection),
     )
@@ -76,14 +65,13 @@ def _queues(agencies: list[str], found: Found) -> list[Metric]:
         "onewindow_legs_silent", "Legs whose agency should have said something by now", labels=["agency"]
     )
     rows = {row.agency: row for row in found.outgoing}
-    overdue = {row.agency: row.messages for row in found.silent}
     for agency in agencies:
         row = rows.get(agency)
         for lane in ("urgent", "ordinary", "under_way", "held"):
             depth.add_metric([agency, lane], getattr(row, lane) if row else 0)
         oldest = row.oldest if row else None
         age.add_metric([agency], max(0.0, (row.now - oldest).total_seconds()) if row and oldest else 0)
-        silent.add_metric([agency], overdue.get(agency, 0))
+        silent.add_metric([agency], found.silent.get(agency, 0))
         for standing, counted in found.legs.items():
             legs.add_metric([agency, standing], counted.get(agency, 0))
     return [depth, age, legs, silent]

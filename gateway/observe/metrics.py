@@ -19,7 +19,7 @@ from prometheus_client import (
 )
 
 # a second series beside each counter, which no question of ours needs
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call]
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
 

@@ -12,6 +12,7 @@ of an exception only its class is kept.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 HEADER = "traceparent"
 SERVICE = "onewindow"
-FLUSH_MILLISECONDS = 2_000
+FLUSH_SECONDS = 2.0
 """What a collector that does not answer may cost at the end of a program."""
 
 _OFF: AbstractContextManager[None] = nullcontext()
@@ -67,11 +68,14 @@ def configure(exporter: SpanExporter | None = None, environment: Mapping[str, st
 
 
 def stop() -> None:
-    """Hands over what is left, then traces no more. Blocks for two seconds at most; safe to repeat."""
+    """Hands over what is left, then traces no more. Blocks for FLUSH_SECONDS at most; safe to repeat."""
     global _tracer, _provider
     provider, _provider, _tracer = _provider, None, None
     if provider is not None:
-        provider.force_flush(FLUSH_MILLISECONDS)
+        # the SDK's own time limit is not kept (open-telemetry/opentelemetry-python#4568)
+        flush = threading.Thread(target=provider.force_flush, daemon=True)
+        flush.start()
+        flush.join(FLUSH_SECONDS)
 
 
 def current() -> str | None:

@@ -62,9 +62,6 @@ async def ask(window: Window, operator: Caller, act: str, target: str, reason: s
     def store_it(connection: Connection) -> dict[str, Any]:
         found = ACTS[act].lock(connection, target)
         ACTS[act].check(connection, found)
-        other = store.pending_for(connection, target)
-        if other is not None:
-            raise _asked_already(other.id, other.act, other.asked_by)
         now = window.clock()
         row: dict[str, Any] = {
             "id": ids.new_id(ids.APPROVAL, now),
@@ -82,7 +79,7 @@ async def ask(window: Window, operator: Caller, act: str, target: str, reason: s
     try:
         return await window.database.write(store_it)
     except IntegrityError:
-        # two asked at the same moment; the index let one in
+        # the index lets one wish for a target in
         other = await window.database.read(lambda connection: store.pending_for(connection, target))
         if other is None:
             raise

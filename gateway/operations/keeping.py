@@ -7,7 +7,6 @@ between, what is left is removed by the next grant.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ import orjson
 from sqlalchemy import Connection
 
 from declarations.errors import NotFound
-from gateway import journal
+from gateway import archiving, journal, retention
 from gateway.database.stores import entries
 from gateway.identity import Caller
 from gateway.operations.repairs import Done, Target, Words
@@ -31,9 +30,7 @@ AT_MOST = 1000
 
 async def archive(window: Window, operator: Caller, limit: int) -> dict[str, Any]:
     """Writes ended declarations to archive files, up to `limit`."""
-    from gateway import archiving
-
-    result = _plain(await archiving.archive_due(window, limit))
+    result = await archiving.archive_due(window, limit)
     act = journal.operators("archived", operator.name, window.clock(), _counts(result))
     await window.database.write(lambda connection: entries.add(connection, [act]))
     return {"result": result}
@@ -41,9 +38,7 @@ async def archive(window: Window, operator: Caller, limit: int) -> dict[str, Any
 
 async def due_for_removal(window: Window, limit: int) -> dict[str, Any]:
     """What retention would remove; nothing is removed."""
-    from gateway import retention
-
-    return {"dry_run": True, "result": _plain(await retention.run(window, dry_run=True, limit=limit))}
+    return {"dry_run": True, "result": await retention.plan(window, limit)}
 
 
 def lock(_: Connection, target: str) -> Target:
@@ -62,19 +57,13 @@ def begin(_: Connection, __: Window, ___: Target, ____: datetime) -> Done:
 
 
 async def _remove(window: Window) -> Words:
-    from gateway import retention
-
-    result = _plain(await retention.run(window, dry_run=False, limit=AT_MOST))
+    result = await retention.run(window, dry_run=False, limit=AT_MOST)
     act = journal.entry("retention", at=window.clock(), result=orjson.dumps(_counts(result)).decode())
     await window.database.write(lambda connection: entries.add(connection, [act]))
     counted = ", ".join(f"{name} {value}" for name, value in _counts(result).items())
-    return f"清理完成：{counted}", f"removal ended: {counted}"
+    more_zh, more_en = ("；尚有未清理，请再次申请", "; there is more, ask again") if result["more"] else ("", "")
+    return f"清理完成：{counted}{more_zh}", f"removal ended: {counted}{more_en}"
 
 
 def _counts(result: Mapping[str, Any]) -> dict[str, str]:
     return {name: str(value) for name, value in result.items() if type(value) is int}
-
-
-def _plain(result: Any) -> dict[str, Any]:
-    found: dict[str, Any] = asdict(result) if is_dataclass(result) and not isinstance(result, type) else dict(result)
-    return found

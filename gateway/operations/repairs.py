@@ -77,10 +77,9 @@ def lock_document(connection: Connection, inbox_id: str) -> Target:
 def check_resend(connection: Connection, target: Target) -> None:
     row, queue = target.row, target.queue
     assert row is not None
-    if row.delivery in STUCK and queue is not None and queue.state == outbox.QUEUED:
-        raise MoveNotAllowed(
-            f"message {row.id} is queued and goes again by itself", f"报文 {row.id} 已在队列中，将自动再次发送"
-        )
+    # a doubt without a reason: operators have had it sent again
+    if queue is not None and queue.state == outbox.QUEUED and row.delivery in STUCK and row.reason_en is None:
+        raise MoveNotAllowed(f"message {row.id} is queued to go again already", f"报文 {row.id} 已安排再次发送")
     unmade = queue is None and row.delivery == "parked" and messages.body(connection, row.id) is None
     if row.delivery not in STUCK or (queue is None and not unmade):
         raise _not_stuck(row)
@@ -118,8 +117,7 @@ def resend(connection: Connection, window: Window, target: Target, now: datetime
     assert row is not None
     if target.queue is None:
         return _make_again(connection, window, row, now)
-    if not store.send_again(connection, row.id):
-        raise _not_stuck(row)
+    store.send_again(connection, row.id)
     # in doubt it stays, for it may have arrived; but without a reason: operators had it sent again, so it goes
     delivery = "queued" if row.delivery == "parked" else row.delivery
     messages.set_delivery(connection, row.id, delivery, now)

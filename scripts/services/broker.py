@@ -19,9 +19,6 @@ from scripts.services.process import CACHE, ServiceError, alone, apt_install, en
 HERE = Path(__file__).parent / "kafka"
 OPTIONS = ("-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-Djava.awt.headless=true")
 
-_started: list[subprocess.Popen[bytes]] = []
-"""Brokers outlive whoever started them; Python complains of one that is forgotten."""
-
 
 def version() -> str:
     """The one the project file pins."""
@@ -116,6 +113,8 @@ class Kafka:
                 wait_until(lambda: process.poll() is not None or self._serves(), "Kafka serves")
                 if process.poll() is not None:
                     raise ServiceError(f"Kafka ended at once; {self.log} ends:\n{tail(self.log)}")
+                # it outlives whoever started it: what becomes of it is not for Popen to wait for
+                process.returncode = 0
             wait_until(self.answers, "Kafka serves")
         return self.bootstrap()
 
@@ -157,7 +156,6 @@ class Kafka:
                 cwd=self.directory,
                 start_new_session=True,
             )
-        _started.append(process)
         (self.directory / "pid").write_text(f"{process.pid}\n")
         return process
 

@@ -99,7 +99,7 @@ class Postgres:
         """Runs one statement; the rows as text, columns separated by `|`."""
         found = binaries()
         assert found is not None
-        command = [found / "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", statement, self.url(database)]
+        command = [str(found / "psql"), "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", statement, self.url(database)]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
             raise ServiceError(f"{statement}: {done.stderr.strip()}")

@@ -39,11 +39,9 @@ def pid_in(file: Path, words: str) -> int | None:
     """The pid in the first line of `file`, if that process runs and its command line holds `words`: pids are used again."""
     try:
         pid = int(file.read_text().split("\n", 1)[0])
-        command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        # a process that ended and that nobody waited for has no command line
     except (OSError, ValueError):
         return None
-    return pid if words in command else None
+    return pid if words in _command(pid) else None
 
 
 def wait_until(holds: Callable[[], bool], what: str, seconds: float = SECONDS) -> None:
@@ -97,7 +95,12 @@ def _runs(pid: int, words: str) -> bool:
     with contextlib.suppress(ChildProcessError):
         # our own child stays in the process table until somebody asks how it ended
         os.waitpid(pid, os.WNOHANG)
+    return words in _command(pid)
+
+
+def _command(pid: int) -> str:
+    """Its command line; empty for one that is gone, or that ended and that nobody waited for."""
     try:
-        return words in Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
     except OSError:
-        return False
+        return ""

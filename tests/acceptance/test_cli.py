@@ -19,6 +19,8 @@ SAMPLES = ROOT / "samples"
 ELECTRONICS = SAMPLES / "sea-import-electronics-customs-only.json"
 COSMETICS = SAMPLES / "air-import-cosmetics-both.json"
 EXPECTED: dict[str, dict[str, Any]] = json.loads((SAMPLES / "expected.json").read_text())
+pytestmark = pytest.mark.sqlite_only  # these commands open no database
+
 FAULT_KEYS = {"code", "item", "pointer", "line", "message_zh", "message_en", "agency", "severity"}
 
 

@@ -19,6 +19,7 @@ import pytest
 
 from adapters.simulator.state import count_effects
 from gateway.supervise import free_port
+from tests.support.backend import environment_at
 from tests.support.windows import ROOT
 
 EXPECTED: dict[str, dict[str, Any]] = json.loads((ROOT / "samples" / "expected.json").read_text())
@@ -77,6 +78,7 @@ class Run:
             ONEWINDOW_AGENCY_URLS=urls,
             ONEWINDOW_DELIVERY_POLL_SECONDS="0.2",
             ONEWINDOW_SIM_DELAY_SCALE="0.5",
+            **environment_at(data_dir),
         )
 
     @contextmanager
@@ -122,6 +124,7 @@ class Run:
         )
 
 
+@pytest.mark.sqlite_only
 def test_the_demonstration_ends_well_in_under_a_minute() -> None:
     started = time.monotonic()
     done = subprocess.run(

@@ -32,6 +32,8 @@ from gateway.database.types import Moment, database_now
 from gateway.wiring import Window
 from tests.support.windows import CLIENT, ROOT, TickingClock, file, window_at
 
+pytestmark = pytest.mark.sqlite_only  # PostgreSQL has a module of its own
+
 NOW = datetime(2015, 10, 22, 1, 2, 3, 456_789, tzinfo=UTC)
 
 

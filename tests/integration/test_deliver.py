@@ -35,6 +35,7 @@ from tests.support.windows import (
     changed_rulebook,
     deliver,
     file,
+    leases_end,
     until,
     window_at,
 )
@@ -211,6 +212,7 @@ async def test_an_interrupted_sending_is_repeated_for_an_agency_that_deduplicate
         assert agency(window, "customs").got == [], "the lease still runs"
     async with window_at(tmp_path) as window:
         # the only process that can have held the lease is gone
+        await leases_end(window)
         await deliver(window)
         assert len(agency(window, "customs").got) == 1
 
@@ -485,6 +487,7 @@ async def test_killed_anywhere_every_accepted_filing_reaches_its_agency_once(tmp
     before = {path.name: path.read_bytes() for path in (tmp_path / "exchange" / "customs").rglob("*.zip")}
     async with window_at(tmp_path) as window:
         window.channels["customs"] = FolderChannel("customs", tmp_path / "exchange" / "customs")
+        await leases_end(window)
         await deliver(window)
         assert (await leg(window, declaration_id))["state"] == "sent"
         assert await in_outbox(window) == []

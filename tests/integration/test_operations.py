@@ -100,7 +100,10 @@ async def test_a_circuit_that_opened_shows_in_the_queues_and_resume_closes_it(tm
 
 async def test_every_kind_of_stuck_is_listed_urgent_first_with_what_to_do(tmp_path: Path) -> None:
     async with desk(tmp_path, tables=changed_rulebook(HOLDS)) as at:
-        agency(at.window, "customs").troubles = [OutcomeUnknown("no reply", "无响应"), AgencyRefused("bad seal", "印章有误")]
+        agency(at.window, "customs").troubles = [
+            OutcomeUnknown("no reply", "无响应"),
+            AgencyRefused("bad seal", "印章有误"),
+        ]
         doubted = (await file(at.window)).body["id"]
         await deliver(at.window)
         parked = (await file(at.window, HOUSEHOLD)).body["id"]
@@ -111,10 +114,12 @@ async def test_every_kind_of_stuck_is_listed_urgent_first_with_what_to_do(tmp_pa
         at.window.clock.tick(60)  # type: ignore[attr-defined]
         await receive(at.window, "inspection", inspected("30", reference, at.window.clock(), info="退单"))
         queued = (await file(at.window, trader_assigned_reference_id="QUEUED0000000001")).body["id"]
-        urgent = (
-            await file(at.window, trader_assigned_reference_id="URGENT0000000001", urgent_indicator="1")
-        ).body["id"]
-        assert queued not in {item["declaration_id"] for item in (await at.ann.get("stuck"))["items"]}, "not for long yet"
+        urgent = (await file(at.window, trader_assigned_reference_id="URGENT0000000001", urgent_indicator="1")).body[
+            "id"
+        ]
+        assert queued not in {item["declaration_id"] for item in (await at.ann.get("stuck"))["items"]}, (
+            "not for long yet"
+        )
         await age(at, 31)
         items = (await at.ann.get("stuck"))["items"]
         assert items[0]["declaration_id"] == urgent
@@ -289,7 +294,10 @@ async def test_strange_questions_are_refused_with_words(
 async def test_only_operators_come_in(tmp_path: Path) -> None:
     async with desk(tmp_path) as at:
         token = (at.secrets / "clients" / "default.token").read_text().strip()
-        for headers, status, code in (({}, 401, "unauthorised"), ({"Authorization": f"Bearer {token}"}, 403, "forbidden")):
+        for headers, status, code in (
+            ({}, 401, "unauthorised"),
+            ({"Authorization": f"Bearer {token}"}, 403, "forbidden"),
+        ):
             async with aiohttp.ClientSession(at.url, headers=headers) as http:
                 for path in ("queues", "stuck", "silent", "messages", "documents", "processes", "approvals"):
                     await problem(await http.get(f"{OPERATIONS}/{path}"), status, code)

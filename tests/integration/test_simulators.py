@@ -30,6 +30,7 @@ from adapters.transports.http import HttpChannel
 from declarations.errors import AgencyRefused, AgencyUnavailable, OutcomeUnknown
 
 ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.sqlite_only  # agencies keep books of their own; no window is open here
 TOKEN, KEY = "token of the agency", b"key of the agency"
 PROGRAM = """
 import asyncio, json, os, sys
@@ -497,5 +498,29 @@ def test_knobs_disturb_the_answers_but_a_sound_copy_always_comes(tmp_path: Path)
             for body in damaged.values():
                 with pytest.raises(etree.XMLSyntaxError):
                     etree.fromstring(body)
+
+    run(story())
+
+
+def test_inspection_says_which_messages_it_has(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with simulator("inspection", tmp_path, scale=0) as inspection:
+            channel = HttpChannel(inspection.url, TOKEN, KEY)
+            stranger = HttpChannel(inspection.url, "wrong", KEY)
+            taken, never = inspection_message("SWSH2015A00000001", "M1"), inspection_message("SWSH2015A00000002", "M2")
+            try:
+                assert await channel.ask(taken) is False
+                await channel.send(taken)
+                assert await channel.ask(taken) is True
+                assert await channel.ask(never) is False
+                assert await stranger.ask(taken) is None
+                assert "HTTP 405" in await channel.test()
+                await inspection.kill()
+                assert await channel.ask(taken) is None
+                await inspection.start()
+                assert await channel.ask(taken) is True
+            finally:
+                await channel.close()
+                await stranger.close()
 
     run(story())

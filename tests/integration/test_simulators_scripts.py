@@ -21,6 +21,7 @@ from declarations.bundle import Bundle
 from declarations.errors import BadConfiguration
 
 ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.sqlite_only  # agencies keep books of their own; no window is open here
 SMOOTH = Knobs()
 NOW = datetime(2015, 10, 19, 8, 30, tzinfo=UTC)
 AGENCIES: dict[str, AgencyFile] = {"customs": customs, "inspection": inspection}

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sqlite3
+import pwd
+import signal
 import subprocess
 import sys
+import uuid
 import zipfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import asyncpg
 import orjson
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, make_url
 
 from adapters import signing
 from declarations.errors import StorageUnavailable
 from gateway import amend, receive, submit
+from gateway.database.sqlite import SqliteDatabase
 from gateway.main import create_app
 from gateway.wiring import Window
+from scripts.services.postgres import SUPERUSER, Postgres
 from tests.support.figures import Figures
 from tests.support.listening import listening
 from tests.support.program import Program, program
@@ -33,7 +38,9 @@ from tests.support.windows import (
     COSMETICS,
     ELECTRONICS,
     HOUSEHOLD,
+    ROOT,
     agency,
+    deliver,
     file,
     receipt,
     sample,
@@ -142,6 +149,7 @@ def _no_fault_of_ours(started: Program) -> None:
     assert "request_crashed" not in log
 
 
+@pytest.mark.sqlite_only
 @small_disk
 async def test_a_full_disk_refuses_and_goes_on_by_itself_when_there_is_room(tmp_path: Path) -> None:
     async with on_small_disk(tmp_path, storage_reserve_bytes="0") as site:
@@ -209,6 +217,7 @@ def _integrity(started: Program, database: Path) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
+@pytest.mark.sqlite_only
 @small_disk
 async def test_the_reserve_keeps_room_for_what_is_under_way(tmp_path: Path) -> None:
     async with on_small_disk(tmp_path, storage_reserve_bytes="6000000") as site:
@@ -227,6 +236,7 @@ async def test_the_reserve_keeps_room_for_what_is_under_way(tmp_path: Path) -> N
         _no_fault_of_ours(site.program)
 
 
+@pytest.mark.sqlite_only
 @small_disk
 async def test_a_start_on_a_read_only_disk_is_refused_in_words(tmp_path: Path) -> None:
     data = tmp_path / "data"
@@ -242,20 +252,36 @@ async def test_a_start_on_a_read_only_disk_is_refused_in_words(tmp_path: Path) -
     assert any("\u4e00" <= character <= "\u9fff" for character in said)
 
 
-async def _writing_connection(window: Window) -> sqlite3.Connection:
-    def act(connection: Connection) -> Any:
-        return connection.connection.dbapi_connection
+@asynccontextmanager
+async def _read_only(window: Window) -> AsyncIterator[None]:
+    """While the body runs, the store refuses every change, as it does on a file system or a server set read-only under it."""
+    if isinstance(window.database, SqliteDatabase):
 
-    connection = await window.database.write(act)
-    assert isinstance(connection, sqlite3.Connection)
-    return connection
+        def writing(connection: Connection) -> Any:
+            return connection.connection.dbapi_connection
+
+        driver = await window.database.write(writing)
+        driver.execute("PRAGMA query_only=ON")
+        yield
+        driver.execute("PRAGMA query_only=OFF")
+        return
+    url = make_url(window.settings.database_url)
+    server = await asyncpg.connect(url.set(database="postgres").render_as_string(hide_password=False))
+    try:
+        for value in ("on", "off"):
+            await server.execute(f'ALTER DATABASE "{url.database}" SET default_transaction_read_only = {value}')
+            # for sessions from now on; the window makes new ones by itself
+            await server.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", url.database
+            )
+            if value == "on":
+                yield
+    finally:
+        await server.close()
 
 
 async def test_every_way_in_refuses_when_nothing_can_be_written(tmp_path: Path) -> None:
-    async with (
-        window_at(tmp_path, database_url="") as window,
-        listening(create_app(opened=window, worker=False)) as url,
-    ):
+    async with window_at(tmp_path) as window, listening(create_app(opened=window, worker=False)) as url:
         filed = (await file(window)).body["id"]
         waiting = (await file(window, COSMETICS)).body["id"]
         await window.deliverers["customs"].run_once()
@@ -284,27 +310,91 @@ async def test_every_way_in_refuses_when_nothing_can_be_written(tmp_path: Path) 
                     return reply.status
 
             assert await readiness() == 200
-            # what SQLite says of a file system that was set read-only under it
-            connection = await _writing_connection(window)
-            connection.execute("PRAGMA query_only=ON")
-            assert await readiness() == 503
-            for way, (headers, body) in ways.items():
-                async with session.post(f"{url}/api/v1/{way}", data=body, headers=headers) as reply:
-                    await _refusal(reply)
-            async with session.get(f"{url}/api/v1/declarations/{filed}", headers=client) as reply:
-                assert (reply.status, (await reply.json())["version"]) == (200, 1), "reading goes on"
-            for use in (
-                submit.submit(window, CLIENT, ways["declarations"][1], "application/json", idempotency_key="k"),
-                amend.withdraw(window, CLIENT, waiting),
-                receive.keep(window, "customs", answer),
-                receive.receive(window, "customs", answer),
-            ):
-                with pytest.raises(StorageUnavailable) as refused:
-                    await use
-                assert refused.value.message_zh
-            connection.execute("PRAGMA query_only=OFF")
+            async with _read_only(window):
+                assert await readiness() == 503
+                for way, (headers, body) in ways.items():
+                    async with session.post(f"{url}/api/v1/{way}", data=body, headers=headers) as reply:
+                        await _refusal(reply)
+                async with session.get(f"{url}/api/v1/declarations/{filed}", headers=client) as reply:
+                    assert (reply.status, (await reply.json())["version"]) == (200, 1), "reading goes on"
+                for use in (
+                    submit.submit(window, CLIENT, ways["declarations"][1], "application/json", idempotency_key="k"),
+                    amend.withdraw(window, CLIENT, waiting),
+                    receive.keep(window, "customs", answer),
+                    receive.receive(window, "customs", answer),
+                ):
+                    with pytest.raises(StorageUnavailable) as refused:
+                        await use
+                    assert refused.value.message_zh
             assert await readiness() == 200
             for way, (headers, body) in ways.items():
                 async with session.post(f"{url}/api/v1/{way}", data=body, headers=headers) as reply:
                     assert reply.status in (200, 202), (way, await reply.text())
-        assert len(agency(window, "customs").got) == 1
+        assert len(agency(window, "customs").got) == 1, "nothing of what was refused was stored"
+
+
+@pytest.fixture
+def server_with_small_disk(postgres_server: str, services_directory: Path) -> Iterator[Path]:
+    """The directory of a PostgreSQL server of its own, which sees a small disk at `small`."""
+    directory = services_directory / f"full-{uuid.uuid4().hex[:6]}"
+    small = directory / "small"
+    small.mkdir(parents=True)
+    account = pwd.getpwnam(SUPERUSER).pw_uid
+    mounted = f'mount -t tmpfs -o size={SMALL},uid={account} tmpfs "$0" && exec "$@"'
+    start = (sys.executable, "-m", "scripts.services", "start", "postgres", "--dir", str(directory))
+    subprocess.run(
+        ["unshare", "-m", "sh", "-c", mounted, str(small), *start], cwd=ROOT, check=True, capture_output=True
+    )
+    yield directory
+    Postgres(directory).stop()
+
+
+@pytest.mark.postgres
+@small_disk
+async def test_a_full_disk_of_the_server(tmp_path: Path, server_with_small_disk: Path) -> None:
+    """PostgreSQL's tables stand on a disk that fills up (its log has room, as it must: without that it stops altogether)."""
+    server = Postgres(server_with_small_disk)
+    small = Path(f"/proc/{server.pid()}/root{server_with_small_disk}/small")
+    server.sql(f"CREATE TABLESPACE small LOCATION '{server_with_small_disk}/small'")
+    server.sql("CREATE DATABASE filled TABLESPACE small")
+    async with window_at(tmp_path, database_url=server.url("filled")) as window:
+        accepted = [(await file(window)).body["id"]]
+        with open(small / "ballast", "ab", buffering=0) as ballast, suppress(OSError):
+            while True:
+                ballast.write(b"\0" * 4096)
+        refusals = 0
+        for number in range(3000):
+            try:
+                reply = await file(window, HOUSEHOLD, trader_assigned_reference_id=f"FULL{number}")
+            except StorageUnavailable:
+                refusals += 1
+            else:
+                accepted.append(reply.body["id"])
+            if refusals == 3:
+                break
+        assert refusals == 3, "the disk never was full"
+        (small / "ballast").unlink()
+        accepted.append((await file(window, trader_assigned_reference_id="AFTER")).body["id"])
+        await window.condition.ready()
+        await deliver(window)
+        assert sorted(each.declaration_id for each in agency(window, "customs").got) == sorted(accepted)
+
+
+@pytest.mark.usefixtures("postgres_server")
+async def test_a_server_that_goes_away_and_comes_back(tmp_path: Path, services_directory: Path) -> None:
+    server = Postgres(services_directory / f"away-{uuid.uuid4().hex[:6]}")
+    async with window_at(tmp_path, database_url=server.start()) as window:
+        await file(window)
+        server.stop(signal.SIGQUIT)
+        with pytest.raises(StorageUnavailable):
+            await file(window, trader_assigned_reference_id="AWAY")
+        window.condition.forget()
+        with pytest.raises(StorageUnavailable):
+            await window.condition.ready()
+        server.start()
+        window.condition.forget()
+        await window.condition.ready()
+        await file(window, trader_assigned_reference_id="BACK")
+        await deliver(window)
+        assert [each.reference for each in agency(window, "customs").got] == [REFERENCE, "BACK"]
+    server.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,17 +19,19 @@ from sqlalchemy import select
 
 from declarations.errors import AgencyRefused
 from gateway import receive
+from gateway.bus.consumer import consume, take_notices
 from gateway.database.schema import inbox, outbox
 from gateway.main import create_app
 from gateway.observe import tracing
 from gateway.wiring import Window
+from tests.conftest import Kafka
 from tests.support.listening import listening
 from tests.support.served import JSON
-from tests.support.windows import COSMETICS, ROOT, agency, deliver, file, inspected, receipt, sample, window_at
+from tests.support.windows import COSMETICS, ROOT, agency, deliver, file, inspected, receipt, sample, until, window_at
 
 TRACE, CALLER = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+OTHER = "4bf92f3577b34da6a3ce929d0e0e4736"
 REFERENCE = orjson.loads(sample(COSMETICS))["trader_assigned_reference_id"]
-CODE = "10"
 
 
 @pytest.fixture
@@ -106,6 +109,34 @@ async def test_an_answer_kept_for_a_consumer_goes_on_with_its_trace(
         assert taken.attributes["inbox_id"] == kept.inbox_id
 
 
+@pytest.mark.usefixtures("postgres_backend")
+async def test_a_trace_goes_through_kafka(tmp_path: Path, kafka: Kafka, spans: InMemorySpanExporter) -> None:
+    """From the API's process to a worker's, and from the door of an agency to a consumer's."""
+    bus = {"kafka_bootstrap": kafka.bootstrap, "kafka_prefix": kafka.prefix, "database_connections": 4}
+    # nothing is looked for: what moves was told
+    never = {"delivery_poll_seconds": 3600.0, "sweep_seconds": 3600.0}
+    async with window_at(tmp_path, **bus, **never) as api, window_at(tmp_path, **bus, **never) as worker:
+        worker.start_worker()
+        programs = [asyncio.create_task(take_notices(worker)), asyncio.create_task(consume(worker))]
+        try:
+            with tracing.span("request", f"00-{TRACE}-{CALLER}-01"):
+                await file(api, COSMETICS)
+            await until(lambda: bool(_named(spans, "deliver")), 60)
+            with tracing.span("request", f"00-{OTHER}-{CALLER}-01"):
+                kept = await receive.keep(api, "inspection", inspected("20", REFERENCE, api.clock()))
+            await until(lambda: bool(_named(spans, "take_up")), 60)
+            await until(lambda: len(_named(spans, "notice")) == 2, 60)
+        finally:
+            for program in programs:
+                program.cancel()
+            await asyncio.gather(*programs, return_exceptions=True)
+    told = {_trace(span): dict(span.attributes or {}) for span in _named(spans, "notice")}
+    assert set(told) == {TRACE, OTHER}
+    assert told[OTHER]["inbox_id"] == kept.inbox_id
+    assert [_trace(span) for span in _named(spans, "deliver")] == [TRACE]
+    assert [_trace(span) for span in _named(spans, "take_up")] == [OTHER]
+
+
 async def test_a_trace_tells_that_it_failed_and_never_in_which_words(
     tmp_path: Path, spans: InMemorySpanExporter
 ) -> None:
@@ -180,3 +211,18 @@ def test_when_traces_are_made(environment: dict[str, str], on: bool) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert ("trace_id" in done.stdout) is (environment.get("OTEL_TRACES_EXPORTER") == "console")
+
+
+async def test_a_collector_that_never_answers_does_not_hold_up_the_end(
+    spans: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for_ever = threading.Event()
+    monkeypatch.setattr(tracing, "FLUSH_SECONDS", 0.01)
+    with tracing.span("request"):
+        pass
+    provider = tracing._provider
+    assert provider is not None
+    monkeypatch.setattr(provider, "force_flush", lambda *_: for_ever.wait())
+    await asyncio.wait_for(asyncio.to_thread(tracing.stop), 30)
+    for_ever.set()
+    assert tracing.current() is None

@@ -44,6 +44,7 @@ def test_an_empty_secret_lets_nobody_in(tmp_path: Path) -> None:
         Secrets(tmp_path)
 
 
+@pytest.mark.sqlite_only
 async def test_a_second_window_on_the_same_data_is_refused(tmp_path: Path) -> None:
     async with window_at(tmp_path):
         with pytest.raises(BadConfiguration, match="another onewindow process"):
@@ -69,7 +70,7 @@ async def test_broken_tables_stop_the_start_and_leave_the_data_free(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    "settings", [{"profile": "none"}, {"filer": {"shoe_size": "44"}}, {"database_url": "postgresql://localhost/x"}]
+    "settings", [{"profile": "none"}, {"filer": {"shoe_size": "44"}}, {"database_url": "mysql://localhost/x"}]
 )
 async def test_settings_that_fit_nothing_stop_the_start(tmp_path: Path, settings: dict[str, object]) -> None:
     with pytest.raises(BadConfiguration):

@@ -14,6 +14,7 @@ from pathlib import Path
 import aiohttp
 
 from gateway.supervise import free_port
+from tests.support import backend
 from tests.support.windows import ROOT
 
 START_SECONDS = 60.0
@@ -64,6 +65,7 @@ async def program(
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ONEWINDOW_")}
     given = {"data_dir": str(directory / "data"), "port": str(port), **settings}
     given.setdefault("metrics_port", str(port))
+    environment |= backend.environment_at(directory / "data")
     environment |= {f"ONEWINDOW_{name.upper()}": value for name, value in given.items()}
     log = directory / f"{arguments[0]}-{port}.log"
     with log.open("wb") as written:

@@ -19,6 +19,7 @@ from adapters.agency import Incoming, Outgoing
 from declarations.bundle import Bundle
 from declarations.rulebook import Rulebook
 from gateway.database.schema import organisation
+from gateway.database.stores import outbox
 from gateway.identity import Caller
 from gateway.submit import Reply, submit
 from gateway.wiring import Window, open_window
@@ -136,6 +137,12 @@ async def deliver(window: Window) -> None:
     for deliverer in window.deliverers.values():
         while await deliverer.run_once():
             pass
+
+
+async def leases_end(window: Window) -> None:
+    """The leases of a worker that is gone are over: ended by the start where there is one process only, else by time."""
+    if not window.database.exclusive:
+        await window.database.write(outbox.void_leases)
 
 
 async def until(holds: Callable[[], bool], seconds: float = 10.0) -> None:

@@ -4,16 +4,21 @@ are forked from: modules and tables are there when a child begins. Nothing here 
 
 from __future__ import annotations
 
+from tests.torture import quick  # isort: skip  (before the statements it shortens)
+
 import asyncio
 import ctypes
 import gc
 import os
+import pickle
 import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiokafka.admin
 import asyncpg
@@ -28,6 +33,8 @@ import gateway.database.sqlite
 import gateway.main
 import gateway.observe.heartbeat
 import gateway.observe.statusserver
+import gateway.wiring
+from adapters.broker import reader
 from adapters.simulator.knobs import Knobs
 from adapters.simulator.run import run_simulator
 from declarations.rulebook import Rulebook
@@ -35,12 +42,12 @@ from gateway import programs
 from gateway.api import requestlog
 from gateway.config import Settings
 from gateway.identity import Secrets
-from tests.torture import points, sabotage
+from tests.torture import broken, points
 from tests.torture.trap import Trap
 
 ROOT = Path(__file__).resolve().parents[2]
 AGENCIES = ("customs", "inspection")
-_PRELOADED = (aiokafka, asyncpg, prometheus_client, uvicorn, gateway)
+_PRELOADED = (quick, aiokafka, asyncpg, prometheus_client, uvicorn, gateway)
 TABLES = {ROOT: Rulebook.load(ROOT)}
 """Tables by the folder they were read from; those of a lane of its own are read by its children."""
 gc.collect()
@@ -58,15 +65,19 @@ class Spec:
     sabotage: str = ""
     knobs: dict[str, Any] = field(default_factory=dict)
     rehearsal: bool = True
+    ahead: timedelta = timedelta()
+    """The window's clock is so much ahead: for what happens after days only."""
     session_seconds: float = 2.0
     """After so long the broker gives a dead consumer's partitions to another: a quarter of the default, for cheap rounds."""
 
 
 def run(spec: Spec) -> None:
     """Runs until a signal ends it."""
-    # no process outlives the one it was forked from
+    # no process outlives the one that started it
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # for itself only: in place of a file's end it would be told a signal
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     output = os.open(spec.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(output, 1)
     os.dup2(output, 2)
@@ -79,9 +90,12 @@ def run(spec: Spec) -> None:
         _run(_agencies(spec, settings))
         return
     _quick_sessions(spec.session_seconds)
-    points.install(Trap(spec.trap))
+    if spec.ahead:
+        gateway.wiring.system_clock = lambda: datetime.now(UTC) + spec.ahead
+    # what is broken first, then the trap around it
     if spec.sabotage:
-        sabotage.install(spec.sabotage)
+        broken.install(spec.sabotage)
+    points.install(Trap(spec.trap))
     start: dict[str, Callable[[Settings], Any]] = {
         "serve": programs.serve_window,
         "worker": programs.work,
@@ -101,17 +115,7 @@ def _tables(path: Path) -> Rulebook:
 
 
 def _quick_sessions(seconds: float) -> None:
-    import adapters.broker
-
-    original = adapters.broker.AIOKafkaConsumer
-
-    def consumer(*args: Any, **kwargs: Any) -> Any:
-        milliseconds = int(seconds * 1000)
-        return original(
-            *args, **kwargs, session_timeout_ms=milliseconds, heartbeat_interval_ms=max(100, milliseconds // 5)
-        )
-
-    adapters.broker.AIOKafkaConsumer = consumer
+    reader.SESSION_SECONDS, reader.HEARTBEAT_SECONDS = seconds, seconds / 4
 
 
 async def _agencies(spec: Spec, settings: Settings) -> None:
@@ -138,7 +142,10 @@ async def _agencies(spec: Spec, settings: Settings) -> None:
 
 
 def _port(url: str) -> int:
-    from urllib.parse import urlsplit
-
     parts = urlsplit(url)
     return parts.port or 0 if parts.scheme == "http" else 0
+
+
+if __name__ == "__main__":
+    # a process of its own instead of a fork: for what has to be there before the first instruction, as another clock
+    run(pickle.loads(bytes.fromhex(sys.argv[1])))

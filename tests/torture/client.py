@@ -57,15 +57,16 @@ class Client:
         self.requests: list[Request] = []
         self.tasks: set[asyncio.Task[None]] = set()
 
-    def begin(self, request: Request) -> asyncio.Task[None]:
-        """Sends it in the background until it has an answer."""
+    def begin(self, request: Request, after: float = 0.0) -> asyncio.Task[None]:
+        """Sends it in the background, `after` so many seconds, until it has an answer."""
         self.requests.append(request)
-        task = asyncio.create_task(self.insist(request))
+        task = asyncio.create_task(self.insist(request, after))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
         return task
 
-    async def insist(self, request: Request) -> None:
+    async def insist(self, request: Request, after: float = 0.0) -> None:
+        await asyncio.sleep(after)
         deadline = time.monotonic() + TRIES_SECONDS
         while not request.answered:
             await self.post(request)

@@ -1,5 +1,5 @@
-"""What is filed, and the model: how each filing must end. Written down from docs/simulators.md and the tables, not computed by the
-product."""
+"""What is filed, and the model: how each filing must end. Written down from docs/simulators.md and the tables, not computed by
+the product."""
 
 from __future__ import annotations
 
@@ -35,13 +35,14 @@ SMOOTH = "A00"
 """The last three characters of a reference choose the agencies' script (rehearsal); these choose none."""
 GOOD = ("X05", "X10", "X11", "X12", "X13", "X14", "X16", "X18", "X19", "X21")
 """Scripts that both agencies end with `closed`; what happens on the way differs."""
+WHOLLY_SILENT = "X08"
+SILENT = ("X07", WHOLLY_SILENT, WHOLLY_SILENT)
+"""One answer and then nothing; nothing at all: what the window alone did is all there is to see."""
 LEG_ENDS: dict[str, dict[str, str]] = {
     CUSTOMS: {"X01": "rejected", "X03": "rejected", "X07": "stored", "X08": "sent", "X15": "cancelled"},
     INSPECTION: {"X02": "rejected", "X03": "rejected", "X07": "stored", "X08": "sent"},
 }
 """Where a leg ends otherwise than `closed`."""
-BROKEN = frozenset({"X14"})
-"""Scripts with one answer per agency that nobody can read."""
 RETURNED = {"X01": (CUSTOMS,), "X02": (INSPECTION,), "X03": (CUSTOMS, INSPECTION)}
 """Scripts that return the form: a corrected version then goes through."""
 
@@ -64,11 +65,16 @@ class Filing:
     def ends(self, versions: int = 1) -> tuple[str, dict[str, str]]:
         """(combined status, agency -> state of its leg) when all answers are in. Scripts are for the first message under a
         reference only, so a filing that was returned and filed again ends well."""
-        legs = {agency: LEG_ENDS[agency].get(self.script, "closed") for agency in self.sample.agencies}
-        if versions > 1:
-            legs = {agency: "closed" if end == "rejected" else end for agency, end in legs.items()}
-        if self.sample.waits and legs[INSPECTION] != "closed":
-            legs[CUSTOMS] = "waiting"
+        legs = dict.fromkeys(self.sample.agencies, "waiting")
+        first = set(legs)
+        for _ in range(max(1, versions)):
+            # inspection first: what waits for it goes on in the same version
+            for agency in sorted(legs, reverse=True):
+                unheard = agency == CUSTOMS and self.sample.waits and legs[INSPECTION] != "closed"
+                if unheard or legs[agency] not in ("waiting", "rejected"):
+                    continue
+                legs[agency] = LEG_ENDS[agency].get(self.script, "closed") if agency in first else "closed"
+                first.discard(agency)
         return combined(legs), legs
 
 
@@ -88,12 +94,14 @@ def combined(legs: dict[str, str]) -> str:
     return "filed" if states <= {"sent", "queued", "waiting", "outcome_unknown"} else "in_progress"
 
 
-def draw(dice: random.Random, prefix: str, number: int, scripts: bool = True) -> Filing:
-    """A filing of the mix; most go smoothly."""
-    sample = dice.choice(MIX)
-    script = SMOOTH
-    if scripts and dice.random() < 0.5:
-        script = dice.choice((*GOOD, *sorted(RETURNED)))
+def draw(dice: random.Random, prefix: str, number: int, script: str | None = None, agency: str = "") -> Filing:
+    """A filing of the mix; half go smoothly, unless a script is given. `agency`: one that it must go to at once."""
+    at_once = [
+        each for each in MIX if not agency or (agency in each.agencies and not (each.waits and agency == CUSTOMS))
+    ]
+    sample = dice.choice(at_once)
+    if script is None:
+        script = SMOOTH if dice.random() < 0.5 else dice.choice((*GOOD, *SILENT, *sorted(RETURNED)))
     return Filing(sample, reference_of(prefix, number, script))
 
 

@@ -5,11 +5,17 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
+import pickle
+import random
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -48,22 +54,56 @@ def forks() -> ForkServerContext:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """One that nobody has and nobody is given for an outgoing connection (those begin at 32768 here)."""
+    while True:
+        port = random.randrange(16_000, 32_000)
+        if port in _PORTS:
+            continue
+        with socket.socket() as probe:
+            # as the servers here bind: what is closing may be taken again
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        _PORTS.add(port)
+        return port
+
+
+_PORTS: set[int] = set()
 
 
 @dataclass
 class Program:
-    """One process of a lane. A name may run more than once: `worker`, `worker-2`."""
+    """One process of a lane, forked or started on its own."""
 
     name: str
-    process: BaseProcess
-    deaths: int = 0
+    process: BaseProcess | subprocess.Popen[bytes]
+    again: Callable[[], Program]
+    """Starts another like it."""
+
+    @property
+    def pid(self) -> int:
+        assert self.process.pid is not None
+        return self.process.pid
+
+    @property
+    def code(self) -> int | None:
+        """How it ended, a signal's number below zero; None while it runs."""
+        return self.process.poll() if isinstance(self.process, subprocess.Popen) else self.process.exitcode
 
     @property
     def alive(self) -> bool:
-        return self.process.exitcode is None
+        return self.code is None
+
+    def end(self) -> None:
+        """Kills it, if it still runs, and waits."""
+        if self.alive:
+            self.process.kill()
+        if isinstance(self.process, subprocess.Popen):
+            self.process.wait(10)
+        else:
+            self.process.join(10)
 
 
 @dataclass
@@ -81,6 +121,8 @@ class Lane:
     sabotage: str = ""
     programs: tuple[str, ...] = ()
     """Empty: `serve` on SQLite; serve, worker and consume otherwise."""
+    patience: float = 30.0
+    """Seconds until all must be quiet."""
     deduplicates: bool = True
     """Whether the agencies of its tables take a message that comes twice for one."""
 
@@ -115,8 +157,16 @@ class Lane:
             self.launch(name)
         await self.ready()
 
-    def launch(self, name: str, **settings: Any) -> Program:
-        """Forks a program; `name` is its kind, perhaps with a number behind."""
+    def launch(
+        self,
+        name: str,
+        environment: dict[str, str] | None = None,
+        ahead: timedelta = timedelta(),
+        tree: Path | None = None,
+        **settings: Any,
+    ) -> Program:
+        """Starts a program; `name` is its kind, perhaps with a number behind: `worker-2`. Forked; with an `environment` or the
+        source `tree` of another version it begins from nothing."""
         spec = child.Spec(
             program=name.partition("-")[0],
             settings={**self._settings(), **settings},
@@ -124,41 +174,49 @@ class Lane:
             trap=self.directory / "trap",
             sabotage=self.sabotage,
             knobs=self.knobs,
+            ahead=ahead,
         )
-        process = self._context.Process(target=child.run, args=(spec,), name=f"{self.name}-{name}", daemon=True)
-        process.start()
-        before = self.running.get(name)
-        self.running[name] = Program(name, process, before.deaths if before else 0)
+        process: BaseProcess | subprocess.Popen[bytes]
+        if environment is None and tree is None:
+            forked = self._context.Process(target=child.run, args=(spec,), name=f"{self.name}-{name}", daemon=True)
+            forked.start()
+            process = forked
+        else:
+            command = [sys.executable, "-m", "tests.torture.child", pickle.dumps(spec).hex()]
+            process = subprocess.Popen(command, cwd=tree or child.ROOT, env={**os.environ, **(environment or {})})
+        self.running[name] = Program(name, process, lambda: self.launch(name, environment, ahead, tree, **settings))
         return self.running[name]
 
-    def look(self) -> list[str]:
-        """Notes who died; returns the names of the dead that nobody has started again."""
-        dead = []
-        for program in self.running.values():
-            code = program.process.exitcode
-            if code is None:
-                continue
-            dead.append(program.name)
-            if program.deaths == 0:
-                program.deaths = 1
-                if code == -signal.SIGKILL:
-                    self.killed.append(program.name)
-                else:
-                    self.fallen.append(f"{program.name} ended by itself with {code}; {self.log} says why")
-        return dead
+    @property
+    def dead(self) -> list[str]:
+        """Who ended and was not started again."""
+        return [program.name for program in self.running.values() if not program.alive]
 
     def revive(self) -> list[str]:
-        """Starts the dead again."""
-        dead = self.look()
+        """Notes who died and how, and starts them again."""
+        dead = self.dead
         for name in dead:
-            self.running[name].process.join()
-            self.launch(name).deaths = 0
+            program = self.running[name]
+            program.end()
+            if program.code == -signal.SIGKILL:
+                self.killed.append(name)
+            else:
+                self.fallen.append(f"{name} ended by itself with {program.code}: {self._last_words()}")
+            program.again()
         return dead
 
+    def _last_words(self) -> str:
+        """The last line of the log that speaks of an error."""
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        found = next((line for line in reversed(lines) if "rror: " in line), "it said nothing")
+        return found.replace(str(self.directory), self.name)[-300:]
+
     def kill(self, name: str, sign: signal.Signals = signal.SIGKILL) -> None:
-        pid = self.running[name].process.pid
-        assert pid is not None
-        os.kill(pid, sign)
+        os.kill(self.running[name].pid, sign)
+
+    def remove(self, name: str) -> None:
+        """Kills a program for good."""
+        self.running.pop(name).end()
 
     async def ready(self, seconds: float = START_SECONDS) -> None:
         """Returns when filings can be stored; starts again whoever dies on the way."""
@@ -176,10 +234,7 @@ class Lane:
         await self.client.close()
         await self.database.close()
         for program in self.running.values():
-            if program.alive:
-                program.process.kill()
-        for program in self.running.values():
-            await asyncio.to_thread(program.process.join, 10)
+            await asyncio.to_thread(program.end)
         self.running.clear()
         if not keep:
             shutil.rmtree(self.directory, ignore_errors=True)

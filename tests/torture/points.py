@@ -21,6 +21,7 @@ import adapters.transports.kafka
 import gateway.api.agencies
 import gateway.api.declarations
 import gateway.api.replies
+import gateway.archiving
 import gateway.bus.consumer
 import gateway.bus.producer
 import gateway.collect
@@ -30,11 +31,12 @@ import gateway.deliver
 import gateway.notices
 import gateway.outcome
 import gateway.receive
-import gateway.standing
+import gateway.retention
 import gateway.wiring
 from declarations.bundle import Bundle as Bundle
 from tests.torture.trap import Trap, die
 
+TIDYING = ("archive_written", "removal_not_committed", "removal_committed")
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 BOTH = (SQLITE, POSTGRESQL)
 
@@ -49,6 +51,8 @@ class Point:
     passes: int = 2
     program: str = "serve"
     """Which one dies on PostgreSQL with Kafka; on SQLite it is always `serve`."""
+    silent: bool = False
+    """Many filings of such a round get no answer at all: an answer would heal what the death broke."""
 
 
 POINTS = {
@@ -62,12 +66,22 @@ POINTS = {
         Point("after_claim", BOTH, "messages are claimed, none is sent", 2, "worker"),
         Point("mid_write_file", BOTH, "half of the exchange file is written", 2, "worker"),
         Point("mid_write_http", BOTH, "half of the HTTP body has left", 1, "worker"),
-        Point("file_linked", BOTH, "the exchange file is visible, its writer does not know it yet", 2, "worker"),
-        Point("agency_replied", BOTH, "the agency took the message, nothing recorded", 3, "worker"),
-        Point("before_record_commit", BOTH, "the record is written, not committed", 3, "worker"),
-        Point("after_record", BOTH, "the record is committed", 3, "worker"),
-        Point("answer_read", BOTH, "an answer is read from its channel", 4, "worker or serve"),
-        Point("before_answer_commit", BOTH, "an answer and what follows from it are written, not committed", 4, "consume"),
+        Point(
+            "file_linked",
+            BOTH,
+            "the exchange file is visible, its writer does not know it yet",
+            2,
+            "worker",
+            silent=True,
+        ),
+        Point("agency_replied", BOTH, "the agency took the message, nothing recorded", 3, "worker", silent=True),
+        Point("before_record_commit", BOTH, "the record is written, not committed", 3, "worker", silent=True),
+        Point("after_record", BOTH, "the record is committed", 3, "worker", silent=True),
+        Point("answer_read", BOTH, "an answer is read at the HTTP door", 4),
+        Point("answer_collected", BOTH, "answers are collected from a folder or a topic", 2, "worker"),
+        Point(
+            "before_answer_commit", BOTH, "an answer and what follows from it are written, not committed", 4, "consume"
+        ),
         Point("answer_committed", BOTH, "an answer is committed, not acknowledged", 4, "worker or serve"),
         Point("answer_moving", BOTH, "the answer's file is in the archive and in the InBox", 3, "worker"),
         Point("starting", BOTH, "within the transaction of the start", 1),
@@ -75,6 +89,9 @@ POINTS = {
         Point("taken_up", (POSTGRESQL,), "a kept document is taken up, its offset not finished", 4, "consume"),
         Point("offset_not_committed", (POSTGRESQL,), "offsets are about to be committed", 1, "worker or consume"),
         Point("migration", BOTH, "between two statements of a migration", 30),
+        Point("archive_written", BOTH, "an archive file is written, the database does not say so", 3),
+        Point("removal_not_committed", BOTH, "an ended filing is removed, not committed", 3),
+        Point("removal_committed", BOTH, "ended filings are removed, nobody is told", 1),
     )
 }
 
@@ -103,9 +120,7 @@ def after(owner: Any, name: str, trap: Trap, point: str, when: Callable[[Any], b
     _around(owner, name, None, at)
 
 
-def _around(
-    owner: Any, name: str, first: Callable[..., None] | None, last: Callable[[Any], None] | None
-) -> None:
+def _around(owner: Any, name: str, first: Callable[..., None] | None, last: Callable[[Any], None] | None) -> None:
     original = getattr(owner, name)
 
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -134,6 +149,9 @@ def install(trap: Trap) -> None:
     _answering(trap)
     _carrying(trap)
     after(gateway.wiring, "_begin", trap, "starting")
+    after(gateway.archiving, "_write", trap, "archive_written")
+    after(gateway.retention.removal, "remove", trap, "removal_not_committed")
+    after(gateway.retention, "_batch", trap, "removal_committed", when=lambda result: bool(result[0]))
     for store in (gateway.database.sqlite, gateway.database.postgres):
         _statements(store, "migrate", trap, "migration")
 
@@ -173,7 +191,7 @@ def _delivering(trap: Trap) -> None:
 def _answering(trap: Trap) -> None:
     after(gateway.api.agencies, "read_body", trap, "answer_read")
     for channel in (adapters.transports.folder.FolderChannel, adapters.transports.kafka.KafkaChannel):
-        after(channel, "collect", trap, "answer_read", when=bool)
+        after(channel, "collect", trap, "answer_collected", when=bool)
     after(gateway.receive, "_take", trap, "before_answer_commit")
     after(gateway.receive, "arrived", trap, "answer_committed")
     after(gateway.collect, "arrived", trap, "answer_committed")

@@ -12,13 +12,13 @@ SIZE = 64
 NAME_AT, NAME_BYTES = 8, 48
 
 
-def die() -> None:
-    """As the kernel kills a process: nothing is flushed, closed or said."""
-    os.kill(os.getpid(), signal.SIGKILL)
+def die(sign: signal.Signals = signal.SIGKILL) -> None:
+    """As the kernel kills a process: nothing is flushed, closed or said. With SIGSTOP it stands still until SIGCONT."""
+    os.kill(os.getpid(), sign)
 
 
 class Trap:
-    """Byte 0: passes left, 0 when not armed. Byte 1: it was sprung. From 8: the point's name."""
+    """Byte 0: passes left, 0 when not armed. Byte 1: it was sprung. Byte 2: the signal. From 8: the point's name."""
 
     def __init__(self, path: Path) -> None:
         if not path.exists():
@@ -26,8 +26,9 @@ class Trap:
         with path.open("r+b") as file:
             self._bytes = mmap.mmap(file.fileno(), SIZE)
 
-    def arm(self, point: str, passes: int = 1) -> None:
+    def arm(self, point: str, passes: int = 1, sign: signal.Signals = signal.SIGKILL) -> None:
         self._bytes[0] = self._bytes[1] = 0
+        self._bytes[2] = sign
         self._bytes[NAME_AT : NAME_AT + NAME_BYTES] = point.encode().ljust(NAME_BYTES, b"\0")
         self._bytes[0] = passes
 
@@ -53,4 +54,4 @@ class Trap:
     def passed(self, point: str) -> None:
         """Called at a point: dies there when it is due."""
         if self.due(point):
-            die()
+            die(signal.Signals(self._bytes[2]))

@@ -1,4 +1,4 @@
-"""Looking at a lane from outside: the window's database and the agencies' own books, each by a connection of ours that only reads."""
+"""Looking at a lane from outside: the window's database and the agencies' own books, by connections of ours that only read."""
 
 from __future__ import annotations
 

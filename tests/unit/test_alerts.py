@@ -21,7 +21,7 @@ RULES = ALERTS / "onewindow.rules.yaml"
 SELECTOR = re.compile(r"\b((?:onewindow|process)_\w+)(?:\{([^}]*)\})?")
 # what Prometheus itself adds to every series
 OWN_LABELS = {"instance", "job"}
-NOTHING = gauges.Found([], {standing: {} for standing in gauges.STANDINGS}, [], [], [], [])
+NOTHING = gauges.Found([], {standing: {} for standing in gauges.STANDINGS}, [], {}, [], [])
 
 FIRES = {
     "OnewindowStorageRefuses": {'onewindow_storage_ready{instance="a"}': "1x5 0x60"},

@@ -214,3 +214,26 @@ def test_zips_are_readable_by_the_standard_tools(tmp_path: Path) -> None:
     with zipfile.ZipFile(io.BytesIO(path.read_bytes())) as archive:
         assert archive.testzip() is None
         assert archive.read(archive.namelist()[0]) == large
+
+
+def test_asked_for_a_message_the_folder_knows_only_what_still_lies_there(tmp_path: Path) -> None:
+    channel = FolderChannel("customs", tmp_path)
+    assert asyncio.run(channel.ask(outgoing())) is None
+    asyncio.run(channel.send(outgoing()))
+    assert asyncio.run(channel.ask(outgoing())) is True
+    assert asyncio.run(channel.ask(outgoing("ANOTHER"))) is None
+    # taken by the agency, or by somebody else: a folder cannot tell
+    next((tmp_path / "OutBox").iterdir()).unlink()
+    assert asyncio.run(channel.ask(outgoing())) is None
+
+
+def test_the_connection_test_leaves_nothing_behind_and_says_what_waits(tmp_path: Path) -> None:
+    channel = FolderChannel("customs", tmp_path / "exchange")
+    answer(tmp_path / "exchange", "a.xml")
+    said = asyncio.run(channel.test())
+    assert "1 answers in InBox" in said
+    assert names(tmp_path / "exchange" / "OutBox") == []
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(AgencyUnavailable) as caught:
+        asyncio.run(FolderChannel("customs", tmp_path / "file").test())
+    assert caught.value.message_zh != caught.value.message_en

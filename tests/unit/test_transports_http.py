@@ -44,7 +44,7 @@ class Agency:
                 headers = {
                     name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:-1])
                 }
-                body = await reader.readexactly(int(headers["content-length"]))
+                body = await reader.readexactly(int(headers.get("content-length", "0")))
                 self.requests.append((head[0], headers, body))
                 await self.respond(writer)
         except (ConnectionError, asyncio.IncompleteReadError):
@@ -253,3 +253,55 @@ def test_an_endless_answer_is_cut_off_and_its_status_counts() -> None:
     assert len(refused.value.details["answer"]) == 500
     # what the sockets hold between us and nothing more
     assert sent < 200 * ANSWER_CAP
+
+
+async def ask(respond: Respond) -> tuple[bool | None, Agency]:
+    async with agency_and_channel(respond, 1.0) as (agency, channel, _):
+        return await channel.ask(MESSAGE), agency
+
+
+@pytest.mark.parametrize(
+    ("status", "known"),
+    [
+        ("200 OK", True),
+        ("404 Not Found", False),
+        ("204 No Content", None),
+        ("401 Unauthorized", None),
+        ("503 Busy", None),
+    ],
+)
+def test_an_agency_that_is_asked_says_yes_or_no_and_anything_else_is_no_answer(status: str, known: bool | None) -> None:
+    found, agency = asyncio.run(ask(reply(status, body=b"words")))
+    assert found is known
+    ((line, headers, _),) = agency.requests
+    assert line == "GET /messages/id-1 HTTP/1.1"
+    assert headers["authorization"] == "Bearer token-1"
+
+
+def test_an_agency_that_breaks_off_has_not_answered() -> None:
+    async def cut(writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    assert asyncio.run(ask(cut))[0] is None
+
+
+def test_the_connection_test_takes_any_reply_and_names_a_dead_address() -> None:
+    async def run() -> tuple[str, str]:
+        async with agency_and_channel(reply("405 Method Not Allowed", body=b"POST only")) as (_, channel, url):
+            return await channel.test(), url
+
+    said, url = asyncio.run(run())
+    assert said == f"{url}: HTTP 405 POST only"
+
+    async def nobody() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        channel = HttpChannel(f"http://127.0.0.1:{port}/messages", "t", KEY)
+        try:
+            with pytest.raises(AgencyUnavailable) as caught:
+                await channel.test()
+            assert str(port) in caught.value.message_zh
+        finally:
+            await channel.close()
+
+    asyncio.run(nobody())

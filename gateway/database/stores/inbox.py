@@ -12,9 +12,7 @@ from gateway.database.schema import answer, inbox, message, unmatched
 from gateway.database.types import AnyRow, database_now
 
 _INSERT = Prepared(insert(inbox))
-RETAKE_SECONDS = 30.0
-"""A document kept and not taken up by then is looked for: the notice of it was lost."""
-_KEEP = Prepared(insert(inbox).values(state="received", due_at=database_now(RETAKE_SECONDS)))
+_KEEP = Prepared(insert(inbox).values(state="received", due_at=database_now(bindparam("retake"))))
 _TAKE = Prepared(
     select(inbox).where(inbox.c.id == bindparam("id"), text("inbox.state = 'received'")).with_for_update(of=inbox)
 )
@@ -23,7 +21,7 @@ _LYING = Prepared(
     .where(
         text("inbox.state = 'received'"),
         # a time farther ahead than any was written before the clock was set back
-        or_(inbox.c.due_at <= database_now(), inbox.c.due_at > database_now(2 * RETAKE_SECONDS)),
+        or_(inbox.c.due_at <= database_now(), inbox.c.due_at > database_now(2 * bindparam("retake"))),
     )
     .order_by(inbox.c.due_at)
     .limit(bindparam("at_most"))
@@ -31,7 +29,7 @@ _LYING = Prepared(
 _BEGUN = Prepared(
     update(inbox)
     .where(inbox.c.id == bindparam("of"), text("state = 'received'"))
-    .values(attempts=inbox.c.attempts + 1, due_at=database_now(RETAKE_SECONDS))
+    .values(attempts=inbox.c.attempts + 1, due_at=database_now(bindparam("retake")))
     .returning(inbox.c.attempts)
 )
 _PUT_BACK = Prepared(
@@ -143,9 +141,9 @@ def add(connection: Connection, row: dict[str, Any]) -> None:
     _INSERT.run(connection, row)
 
 
-def keep(connection: Connection, row: dict[str, Any]) -> None:
-    """A document in state `received`: nothing but its bytes is known."""
-    _KEEP.run(connection, row)
+def keep(connection: Connection, row: dict[str, Any], retake: float) -> None:
+    """A document in state `received`: nothing but its bytes is known. Not taken up within `retake` seconds it is looked for."""
+    _KEEP.run(connection, {**row, "retake": retake})
 
 
 def take(connection: Connection, inbox_id: str) -> AnyRow | None:
@@ -153,14 +151,14 @@ def take(connection: Connection, inbox_id: str) -> AnyRow | None:
     return _TAKE.first(connection, {"id": inbox_id})
 
 
-def lying(connection: Connection, at_most: int) -> list[str]:
+def lying(connection: Connection, at_most: int, retake: float) -> list[str]:
     """Documents that somebody should have taken up by now, oldest first."""
-    return [row.id for row in _LYING.all(connection, {"at_most": at_most})]
+    return [row.id for row in _LYING.all(connection, {"at_most": at_most, "retake": retake})]
 
 
-def begun(connection: Connection, inbox_id: str) -> int:
+def begun(connection: Connection, inbox_id: str, retake: float) -> int:
     """Counts an attempt to take a document up; returns how many there were, 0 when it is taken up."""
-    return int(_BEGUN.scalar(connection, {"of": inbox_id}) or 0)
+    return int(_BEGUN.scalar(connection, {"of": inbox_id, "retake": retake}) or 0)
 
 
 def put_back(connection: Connection, inbox_id: str) -> None:

@@ -37,6 +37,8 @@ from gateway.database.types import AnyRow, Moment, database_now
 
 LOOKED_BACK = 2_000
 """Newest acts and documents in which the last delivery to an agency and its last answer are looked for."""
+COUNTED_AT_MOST = 100_000
+"""Documents that are not done; the oldest are counted."""
 
 _LEASED = and_(outbox.c.lease_token.is_not(None), outbox.c.lease_until > database_now())
 
@@ -63,32 +65,36 @@ _STANDING = text("coalesce(message.state, message.delivery) = :standing").bindpa
     bindparam("standing", type_=String())
 )
 _CURRENT = text("message.current")
+_STANDS = and_(message.c.organisation_id.in_(select(organisation.c.id)), _STANDING, _CURRENT)
+# an expression, so that no planner takes an index of all messages by agency for better than those of the few rows meant
+_AGENCY = message.c.agency + ""
 _LEGS = Prepared(
-    select(message.c.agency, func.count().label("legs"))
-    .select_from(organisation)
-    .join(message, message.c.organisation_id == organisation.c.id)
-    .where(_STANDING, _CURRENT)
-    .group_by(message.c.agency)
+    select(_AGENCY.label("agency"), func.count().label("legs")).select_from(message).where(_STANDS).group_by(_AGENCY)
 )
 _SILENT_LEGS = Prepared(
-    select(message.c.agency, func.count().label("legs"))
+    select(_AGENCY.label("agency"), func.count().label("legs"))
     .where(
         message.c.expected_by.is_not(None),
         message.c.expected_by <= bindparam("now", type_=Moment()),
         message.c.current.is_(True),
     )
-    .group_by(message.c.agency)
+    .group_by(_AGENCY)
+)
+_not_done = (
+    select(inbox.c.agency, inbox.c.state, inbox.c.received_at)
+    .where(text("inbox.state <> 'done'"))
+    .order_by(inbox.c.id)
+    .limit(COUNTED_AT_MOST)
+    .subquery()
 )
 _DOCUMENTS = Prepared(
     select(
-        inbox.c.agency,
-        inbox.c.state,
+        _not_done.c.agency,
+        _not_done.c.state,
         func.count().label("documents"),
-        func.min(inbox.c.received_at).label("oldest"),
+        func.min(_not_done.c.received_at).label("oldest"),
         database_now().label("now"),
-    )
-    .where(text("inbox.state <> 'done'"))
-    .group_by(inbox.c.agency, inbox.c.state)
+    ).group_by(_not_done.c.agency, _not_done.c.state)
 )
 _newest_acts = (
     select(journal.c.agency, journal.c.code, journal.c.at).order_by(journal.c.id.desc()).limit(LOOKED_BACK).subquery()
@@ -220,12 +226,7 @@ _QUEUED = _page(
     outbox.c.created_at,
 )
 _HELD = _page(_FROM_OUTBOX.where(outbox.c.agency.in_(_AGENCIES), outbox.c.state == HELD), _LANE, message.c.updated_at)
-_of_standing = (
-    select(*_COMMON, *_NONE)
-    .select_from(organisation)
-    .join(message, message.c.organisation_id == organisation.c.id)
-    .where(_STANDING, _CURRENT, message.c.agency.in_(_AGENCIES))
-)
+_of_standing = select(*_COMMON, *_NONE).where(_STANDS, _AGENCY.in_(_AGENCIES))
 # parked before there were bytes to send: its row never was in the outbox
 _UNMADE = _page(_of_standing.where(~exists().where(outbox.c.message_id == message.c.id)), _LANE, message.c.updated_at)
 _other = message.alias("other")
@@ -252,7 +253,7 @@ _SILENT = _page(
         message.c.expected_by.is_not(None),
         message.c.expected_by <= bindparam("now", type_=Moment()),
         message.c.current.is_(True),
-        message.c.agency.in_(_AGENCIES),
+        _AGENCY.in_(_AGENCIES),
     ),
     _LANE,
     message.c.expected_by,

@@ -8,14 +8,14 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 
 from gateway.database.prepared import Prepared
 from gateway.database.schema import inbox, outbox, unmatched
-from gateway.database.stores.outbox import HELD, QUEUED
+from gateway.database.stores.outbox import QUEUED
 from gateway.database.types import AnyRow, database_now
 
 _OUTBOX_ROW = Prepared(select(outbox).where(outbox.c.message_id == bindparam("id")))
 _SEND_AGAIN = Prepared(
     update(outbox)
-    .where(outbox.c.message_id == bindparam("of"), outbox.c.state == HELD)
-    .values(state=QUEUED, due_at=database_now(), created_at=database_now(), lease_token=None, lease_until=None)
+    .where(outbox.c.message_id == bindparam("of"))
+    .values(state=QUEUED, due_at=database_now(), created_at=database_now())
 )
 _NEXT = Prepared(
     select(outbox.c.message_id)
@@ -37,9 +37,9 @@ def outbox_row(connection: Connection, message_id: str) -> AnyRow | None:
     return _OUTBOX_ROW.first(connection, {"id": message_id})
 
 
-def send_again(connection: Connection, message_id: str) -> bool:
-    """A held message is due at once; its age begins anew, attempts go on being counted. False when it is not held."""
-    return _SEND_AGAIN.run(connection, {"of": message_id}) == 1
+def send_again(connection: Connection, message_id: str) -> None:
+    """A message of the outbox is due at once; its age begins anew, attempts go on being counted."""
+    _SEND_AGAIN.run(connection, {"of": message_id})
 
 
 def waiting_behind(connection: Connection, declaration_id: str, agency: str) -> list[str]:

@@ -22,7 +22,9 @@ CUSTOMS_TOML = "mappings/customs/agency.toml"
 HOLIDAYS = "mappings/public_holidays.csv"
 HOURS = st.integers(0, 400 * 60).map(lambda minutes: timedelta(minutes=minutes))
 ZONES = ("Asia/Shanghai", "America/New_York", "Europe/London", "Australia/Lord_Howe", "Asia/Kathmandu", "UTC")
-MOMENTS = st.datetimes(datetime(2015, 1, 1), datetime(2027, 1, 1), timezones=st.sampled_from([UTC, SHANGHAI]))
+MOMENTS = st.datetimes(
+    datetime(2015, 1, 1), datetime(2027, 1, 1), timezones=st.sampled_from([UTC, SHANGHAI, ZoneInfo("America/New_York")])
+)
 
 
 @st.composite
@@ -96,6 +98,8 @@ def test_a_clock_put_back_makes_the_day_longer() -> None:
     day_and_night = WorkingCalendar(ZoneInfo("America/New_York"), frozenset(range(7)), time(0), None)
     eve = datetime(2015, 10, 31, 12, tzinfo=ZoneInfo("America/New_York"))
     assert day_and_night.add(eve, timedelta(hours=30)) == eve.astimezone(UTC) + timedelta(hours=30)
+    night = datetime(2015, 11, 1, 0, 30, tzinfo=ZoneInfo("America/New_York"))
+    assert day_and_night.add(night, timedelta(hours=3)) == night.astimezone(UTC) + timedelta(hours=3)
 
 
 def test_negative_time_and_moments_without_a_zone_are_refused() -> None:

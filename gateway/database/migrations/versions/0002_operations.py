@@ -43,6 +43,11 @@ def upgrade() -> None:
         journal.drop_constraint("fk_journal_declaration_id", type_="foreignkey")
         for name, kind in (("organisation_id", TEXT), ("declaration_id", TEXT), ("version", sa.Integer())):
             journal.alter_column(name, existing_type=kind, nullable=True)
+    with op.batch_alter_table("search_key") as search_key:
+        search_key.drop_constraint("fk_search_key_declaration_id", type_="foreignkey")
+    with op.batch_alter_table("answer") as answer:
+        answer.drop_constraint("fk_answer_message_id", type_="foreignkey")
+    op.create_index("ix_answer_inbox_id", "answer", ["inbox_id"])
     op.create_index(
         "ix_message_standing",
         "message",
@@ -92,6 +97,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("declaration_id", name="pk_archive"),
     )
     op.create_index("ix_archive_organisation_id_reference", "archive", ["organisation_id", "reference"])
+    op.create_table(
+        "archive_number",
+        sa.Column("value", TEXT, nullable=False),
+        sa.Column("declaration_id", TEXT, nullable=False),
+        sa.Column("organisation_id", TEXT, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["declaration_id"], ["archive.declaration_id"], name="fk_archive_number_declaration_id"
+        ),
+        sa.ForeignKeyConstraint(["organisation_id"], ["organisation.id"], name="fk_archive_number_organisation_id"),
+        sa.PrimaryKeyConstraint("value", "declaration_id", name="pk_archive_number"),
+    )
+    op.create_index("ix_archive_number_declaration_id", "archive_number", ["declaration_id"])
     op.create_table(
         "process",
         sa.Column("id", TEXT, nullable=False),

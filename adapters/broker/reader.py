@@ -1,50 +1,38 @@
-"""Kafka as far as all its users share it: writing and reading that outlive their broker, within bounds of time.
-
-aiokafka recovers from much by itself, but not from all: an idempotent producer that failed once fails for ever
-(aio-libs/aiokafka#1017) and waits for a dead broker without end; a consumer may stop for good after a restart or a rebalance
-(#1154). So both are watched here, given up and begun again.
-"""
+"""Reading records as a member of a consumer group."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, ProducerClosed, TopicAlreadyExistsError, for_code
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError
 
-from adapters.offsets import Offsets
+from adapters.broker.offsets import Offsets
+from adapters.broker.topics import (
+    CLOSE_SECONDS,
+    METADATA_SECONDS,
+    PAUSES,
+    REQUEST_SECONDS,
+    START_SECONDS,
+    make_topics,
+)
 
 log = structlog.get_logger(__name__)
 
-REQUEST_SECONDS = 15.0
-"""A request without a reply by then has failed. Longer than a group needs to come together (its session's time-out)."""
-START_SECONDS = 45.0
-CLOSE_SECONDS = 3.0
+SESSION_SECONDS, HEARTBEAT_SECONDS = 10.0, 3.0
+"""A member that was killed keeps its partitions for a session; one that ends in order gives them up at once."""
 COMMIT_SECONDS = 5.0
 COMMIT_EVERY = 0.5
 WATCH_EVERY = 5.0
 """Seconds between two looks at whether a reader still lives and its topics are there."""
 STUCK_SECONDS = 30.0
 """A reader that heard nothing from its partitions for so long is begun anew. A healthy one hears from them twice a second."""
-METADATA_SECONDS = 10.0
-"""A topic that was deleted, or made anew, is noticed within."""
-PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
-"""Between two tries to reach a broker."""
-LARGEST_RECORD = 20_000_000
-"""Bytes. The broker has its own limit and says so."""
-
-Headers: TypeAlias = Sequence[tuple[str, bytes]]
-
-
-class BrokerAway(Exception):
-    """No broker could be reached: nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,148 +49,6 @@ class Record:
     headers: Mapping[str, str]
     written_at: float
     """Seconds since the epoch, by the writer's clock."""
-
-
-async def make_topics(bootstrap: str, partitions: Mapping[str, int]) -> None:
-    """Makes the topics that are missing (name -> number of partitions), replicated as the broker does by default."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=int(REQUEST_SECONDS * 1000))
-    try:
-        await admin.start()
-        there = await admin.list_topics()
-        missing = [NewTopic(name, count, 1) for name, count in partitions.items() if name not in there]
-        if not missing:
-            return
-        for topic in missing:
-            # the broker's own default; the constructor knows no such wish
-            topic.replication_factor = -1
-        reply = await admin.create_topics(missing)
-        for name, code, *_ in reply.topic_errors:
-            error = for_code(code)
-            if code and error is not TopicAlreadyExistsError:
-                raise error(name)
-    finally:
-        await admin.close()
-
-
-@dataclass(eq=False)
-class _Line:
-    """One producer and those who use it now; a spoiled one gets no new users and is closed after the last."""
-
-    producer: AIOKafkaProducer
-    users: int = 0
-    spoiled: bool = False
-
-
-class Writer:
-    """Writes records with one idempotent producer, and with a new one after any failure."""
-
-    def __init__(self, bootstrap: str, *, topics: Mapping[str, int] | None = None, linger_ms: int = 0) -> None:
-        """`topics` are made when they are missing (name -> partitions)."""
-        self._bootstrap = bootstrap
-        self._topics = topics or {}
-        self._linger_ms = linger_ms
-        self._line: _Line | None = None
-        self._starting: asyncio.Task[_Line] | None = None
-        self._closing: set[asyncio.Task[None]] = set()
-
-    @asynccontextmanager
-    async def producer(self, seconds: float) -> AsyncIterator[AIOKafkaProducer]:
-        """A producer that reached its broker; raises BrokerAway when none did in time. Any error inside gives it up, so that
-        what could not be written then is not written later."""
-        line = await self._open(seconds)
-        line.users += 1
-        try:
-            yield line.producer
-        except BaseException:
-            self._spoil(line)
-            raise
-        finally:
-            line.users -= 1
-            if line.spoiled and not line.users:
-                self._end(line)
-
-    async def close(self) -> None:
-        starting, self._starting = self._starting, None
-        if starting is not None:
-            starting.cancel()
-            await asyncio.gather(starting, return_exceptions=True)
-        line, self._line = self._line, None
-        if line is not None:
-            await close_producer(line.producer)
-        while self._closing:
-            await asyncio.gather(*self._closing, return_exceptions=True)
-
-    async def _open(self, seconds: float) -> _Line:
-        if self._line is not None:
-            return self._line
-        if self._starting is None:
-            self._starting = asyncio.create_task(self._start())
-        starting = self._starting
-        await asyncio.wait({starting}, timeout=seconds)
-        if not starting.done():
-            raise BrokerAway(f"no broker answers at {self._bootstrap}")
-        if starting.cancelled() or starting.exception() is not None:
-            raise BrokerAway(f"no broker answers at {self._bootstrap}: {_said(starting)}")
-        return starting.result()
-
-    async def _start(self) -> _Line:
-        try:
-            if self._topics:
-                await make_topics(self._bootstrap, self._topics)
-            producer = AIOKafkaProducer(
-                bootstrap_servers=self._bootstrap,
-                enable_idempotence=True,
-                acks="all",
-                linger_ms=self._linger_ms,
-                max_request_size=LARGEST_RECORD,
-                request_timeout_ms=int(REQUEST_SECONDS * 1000),
-                metadata_max_age_ms=int(METADATA_SECONDS * 1000),
-            )
-            try:
-                async with asyncio.timeout(START_SECONDS):
-                    await producer.start()
-            except BaseException:
-                await close_producer(producer)
-                raise
-            self._line = _Line(producer)
-            return self._line
-        finally:
-            self._starting = None
-
-    def _spoil(self, line: _Line) -> None:
-        line.spoiled = True
-        if self._line is line:
-            self._line = None
-
-    def _end(self, line: _Line) -> None:
-        task = asyncio.create_task(close_producer(line.producer, 0.0))
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
-
-
-def _said(task: asyncio.Task[Any]) -> str:
-    error = None if task.cancelled() else task.exception()
-    return str(error) or type(error).__name__
-
-
-async def close_producer(producer: AIOKafkaProducer, seconds: float = CLOSE_SECONDS) -> None:
-    """Closes a producer. What it still holds gets `seconds` to go out, then it fails: aiokafka alone would wait for ever."""
-    sender, held = producer._sender, producer._message_accumulator
-    stopping = asyncio.create_task(producer.stop())
-    await asyncio.wait({stopping}, timeout=seconds)
-    if not stopping.done():
-        held.fail_all(ProducerClosed())
-        with suppress(Exception):
-            await producer.client.close()
-        # its loop waits for requests under way when it is cancelled; cancelled again, it lets go of those too
-        for _ in range(10):
-            if stopping.done():
-                break
-            if sender.sender_task is not None:
-                sender.sender_task.cancel()
-            await asyncio.wait({stopping}, timeout=0.1)
-        stopping.cancel()
-    await asyncio.gather(stopping, return_exceptions=True)
 
 
 class Reader:
@@ -241,7 +87,7 @@ class Reader:
     async def read(self, seconds: float, at_most: int) -> list[Record]:
         """The next records; none when none came within about so many seconds."""
         if self._consumer is None and not self._closed:
-            if self._joining is None:
+            if self._joining is None or self._joining.done():
                 self._joining = asyncio.create_task(self._join())
             await asyncio.wait({self._joining}, timeout=seconds)
         consumer = self._consumer
@@ -325,6 +171,8 @@ class Reader:
             auto_offset_reset="earliest",
             request_timeout_ms=int(REQUEST_SECONDS * 1000),
             metadata_max_age_ms=int(METADATA_SECONDS * 1000),
+            session_timeout_ms=int(SESSION_SECONDS * 1000),
+            heartbeat_interval_ms=int(HEARTBEAT_SECONDS * 1000),
             # who waits for a database to come back keeps its partitions: to another one it would be just as far away
             max_poll_interval_ms=24 * 3600 * 1000,
         )
@@ -357,6 +205,9 @@ class Reader:
         now = time.monotonic()
         if now < self._next_watch:
             return
+        if now > self._next_watch + STUCK_SECONDS / 2:
+            # nobody read for a while, so nothing was fetched either
+            self._heard_at = now
         self._next_watch = now + WATCH_EVERY
         heard = {partition: consumer.last_poll_timestamp(partition) for partition in consumer.assignment()}
         # a member without partitions hears nothing and is well, unless it wants to join again and cannot
