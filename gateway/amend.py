@@ -17,7 +17,7 @@ from declarations.routing import Leg
 from declarations.split import render
 from declarations.status import DONE, LegStatus
 from gateway import filing, finding
-from gateway.database.stores import declarations, entries, idempotency, inbox, messages, outbox, search
+from gateway.database.stores import archive, declarations, entries, idempotency, inbox, messages, outbox, search
 from gateway.database.types import AnyRow
 from gateway.filing import Form, Made, leg_of
 from gateway.identity import Caller
@@ -150,6 +150,13 @@ async def withdraw(window: Window, caller: Caller, declaration_id: str) -> Reply
 def owned(connection: Connection, caller: Caller, declaration_id: str) -> AnyRow:
     """The caller's declaration; raises NotFound for another's as for none."""
     row = declarations.get(connection, declaration_id)
+    if row is None:
+        gone = archive.get(connection, declaration_id)
+        if gone is not None and gone.organisation_id == caller.organisation_id:
+            raise NotFound(
+                f"declaration {declaration_id} ({gone.reference}, {gone.status}) was archived and removed",
+                f"申报 {declaration_id}（{gone.reference}，{gone.status}）已归档并清理",
+            )
     if row is None or row.organisation_id != caller.organisation_id:
         raise NotFound(f"there is no declaration {declaration_id!r}", f"没有申报 {declaration_id}")
     return row

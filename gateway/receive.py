@@ -21,7 +21,7 @@ from sqlalchemy.exc import IntegrityError
 from declarations.answers import Response
 from declarations.errors import NotFound, StorageUnavailable, UnreadableResponse
 from gateway import ids
-from gateway.database.stores import inbox
+from gateway.database.stores import archive, inbox
 from gateway.matching import Doubtful
 from gateway.observe import metrics, tracing
 from gateway.taking import Taken, add_answer, contradicts, keep_unmatched, known_already, matched, settle_all
@@ -162,6 +162,15 @@ def _our_fault(error: Exception, agency: str, name: str | None) -> UnreadableRes
     )
 
 
+def _why_unmatched(connection: Connection, responses: list[Response]) -> tuple[str, str]:
+    """For the operator, zh and en: the filing is not there yet, or it is there no more."""
+    for response in responses:
+        for value in (response.agency_reference, response.unified_number, response.refers_to):
+            for row in archive.by_number(connection, value) if value else ():
+                return f"该申报已归档并清理：{row.file}", f"its filing was archived and removed: {row.file}"
+    return "尚无申报使用其中的编号", "no filing bears its numbers yet"
+
+
 async def _set_aside(window: Window, inbox_id: str, attempts: int) -> Received:
     en = f"it was begun {attempts} times and never ended: it may be what stops the window's programs"
     zh = f"已尝试处理 {attempts} 次均未完成，可能导致程序中断，已隔离"
@@ -231,7 +240,7 @@ def _take(
         inbox.set_state(connection, inbox_id, "quarantined", doubt.reason_zh, doubt.reason_en)
         return Received("quarantined", inbox_id, doubt.reason_en, doubt.reason_zh), taken
     if unmatched:
-        zh, en = "尚无申报使用其中的编号", "no filing bears its numbers yet"
+        zh, en = _why_unmatched(connection, [response for response, match in fresh if match is None])
         inbox.set_state(connection, inbox_id, "waiting", zh, en)
         return Received("waiting", inbox_id, en, zh), taken
     if earlier is not None or kept:

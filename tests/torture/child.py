@@ -4,8 +4,6 @@ are forked from: modules and tables are there when a child begins. Nothing here 
 
 from __future__ import annotations
 
-from tests.torture import quick  # isort: skip  (before the statements it shortens)
-
 import asyncio
 import ctypes
 import gc
@@ -47,7 +45,7 @@ from tests.torture.trap import Trap
 
 ROOT = Path(__file__).resolve().parents[2]
 AGENCIES = ("customs", "inspection")
-_PRELOADED = (quick, aiokafka, asyncpg, prometheus_client, uvicorn, gateway)
+_PRELOADED = (aiokafka, asyncpg, prometheus_client, uvicorn, gateway)
 TABLES = {ROOT: Rulebook.load(ROOT)}
 """Tables by the folder they were read from; those of a lane of its own are read by its children."""
 gc.collect()

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,14 @@ class Client:
                 return response.status, await response.json(content_type=None)
         except (aiohttp.ClientError, TimeoutError, OSError):
             return CUT, None
+
+    async def date(self) -> float | None:
+        """What the window's clock says, by its reply's Date; seconds since the epoch."""
+        try:
+            async with self.session.get(self.url + "/healthz") as response:
+                return parsedate_to_datetime(response.headers["Date"]).timestamp()
+        except (aiohttp.ClientError, TimeoutError, OSError, KeyError):
+            return None
 
     async def ready(self) -> bool:
         status, _ = await self.get("/readyz")

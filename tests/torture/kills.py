@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from tests.torture import upkeep
 from tests.torture.client import Request
-from tests.torture.filings import CUSTOMS, INSPECTION, RETURNED, SMOOTH, WHOLLY_SILENT, Filing, draw
+from tests.torture.filings import CUSTOMS, GOOD, INSPECTION, RETURNED, SMOOTH, WHOLLY_SILENT, Filing, draw
 from tests.torture.lane import Lane, NotQuiet
 from tests.torture.oracle import Case, census, quiet, verdict
 from tests.torture.points import POINTS, TIDYING, Point
@@ -100,10 +100,8 @@ class Rounds:
         lane = self._lane
         lane.trap.arm(point.name, passes)
         # one for each agency at least, so that every point is passed
-        fresh = [
-            self.file(agency, script=WHOLLY_SILENT if point.silent and self._dice.random() < 0.5 else None)
-            for agency in (CUSTOMS, INSPECTION, *[""] * (AT_A_TIME - 2))
-        ]
+        fresh = [self.file(agency, script=self._script(point)) for agency in (CUSTOMS, INSPECTION)]
+        fresh += [self.file() for _ in range(AT_A_TIME - len(fresh))]
         cases += fresh
         if point.name == "starting":
             await asyncio.sleep(self._dice.uniform(0.0, 0.2))
@@ -118,6 +116,12 @@ class Rounds:
             await asyncio.sleep(0.005)
             if not lane.client.tasks and not lane.trap.sprung and await self._spared(fresh):
                 return
+
+    def _script(self, point: Point) -> str:
+        """For the filings that a point counts on: silent, or at least not so."""
+        if point.silent and self._dice.random() < 0.5:
+            return WHOLLY_SILENT
+        return self._dice.choice((*[SMOOTH] * 8, *GOOD, *sorted(RETURNED)))
 
     async def _during_upkeep(self, name: str, passes: int, cases: list[Case]) -> None:
         """Kills while a database full of filings is migrated, or ended filings are archived and removed."""
@@ -139,6 +143,7 @@ class Rounds:
             raise NotQuiet("; ".join(wrong))
         if not set(map(id, fresh)) <= set(map(id, gone)):
             raise NotQuiet("filings that ended are still there after archive and retention")
+        lane.removed += [case.reference for case in gone]
         self.cases = [case for case in self.cases if case not in gone]
         cases.append(self.file())
 
@@ -158,6 +163,9 @@ class Rounds:
         for case in cases:
             returned = RETURNED.get(case.filing.script, ())
             if not set(returned) & set(case.filing.sample.agencies) or self._dice.random() < 0.5:
+                continue
+            if case.ends()[0] != "rejected":
+                # corrected in an earlier round
                 continue
             await quiet(self._lane, [case])
             first = case.requests[0]

@@ -34,6 +34,7 @@ QUICK: dict[str, Any] = {
     "delivery_backoff_cap_seconds": 0.5,
     "breaker_seconds": 0.5,
     "sweep_seconds": 0.5,
+    "retake_seconds": 1.5,
     "storage_reserve_bytes": 0,
     "drain_seconds": 5.0,
 }
@@ -140,6 +141,8 @@ class Lane:
         self.fallen: list[str] = []
         """What ended otherwise than by our hand: always a violation."""
         self.client = Client(f"http://127.0.0.1:{self.port}", self.directory / "secrets" / "clients" / "default.token")
+        self.removed: list[str] = []
+        """References that retention has removed."""
         self.numbered = 0
         self._context = forks()
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 from tests.torture.faults.fault import Load, Scene, fault
 from tests.torture.filings import CUSTOMS, INSPECTION
-from tests.torture.lane import Lane
+from tests.torture.lane import Lane, NotQuiet
 from tests.torture.points import POSTGRESQL, SQLITE
 
 HOUR = 3600
@@ -32,7 +33,7 @@ def steered(file: Path) -> dict[str, str]:
     return {
         "LD_PRELOAD": str(library()),
         "FAKETIME_TIMESTAMP_FILE": str(file),
-        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_CACHE_DURATION": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }
 
@@ -67,13 +68,25 @@ async def _stepped(scene: Scene, seconds: int) -> None:
         load.file(4)
         await _attempted(lane)
         step(clock, seconds)
+        await _goes_by(lane, seconds)
         load.file(4)
         await load.settle(repeats=3)
         step(clock, 0)
+        await _goes_by(lane, 0)
         load.file(3)
         await load.settle(repeats=3)
     finally:
         await lane.stop(scene.stage.keep)
+
+
+async def _goes_by(lane: Lane, seconds: int) -> None:
+    """Returns when the window's own clock, as its replies show it, has taken the step."""
+    for _ in range(200):
+        shown = await lane.client.date()
+        if shown is not None and abs(shown - time.time() - seconds) < HOUR / 2:
+            return
+        await asyncio.sleep(0.05)
+    raise NotQuiet(f"the window's clock did not step by {seconds} s")
 
 
 async def _attempted(lane: Lane) -> None:
