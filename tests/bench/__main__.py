@@ -1,118 +1,79 @@
-"""`make bench`: the chain beside the bare floor, the split beside XSLT, memory over many declarations (docs/benchmarks.md)."""
+"""`make bench`: `python -m tests.bench [chain|accept|flow|scale|memory|all] …` (docs/benchmarks.md)."""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import platform
 import subprocess
 import sys
+from contextlib import ExitStack
 from datetime import UTC, datetime
 
-from lxml import etree
-
-from declarations.rulebook import Rulebook
-from tests.bench.chain import Chain
-from tests.bench.documents import LINES, make, prove
-from tests.bench.floor import parse_and_validate
 from tests.bench.memory import ROOT
-from tests.bench.rounds import Job, Times, measure
-from tests.bench.xslt import LxmlSplit, PySaxonProcessor, SaxonSplit, prove_equal
 
-FLOOR, PLAIN, RULES, SPLIT = "floor", "chain, no rules", "chain, all rules", "split"
-LXML, SAXON, SAXON_NODE = "lxml XSLT 1.0", "SaxonC from text", "SaxonC from tree"
-# (design.md section 8) what, job, beside, target, whether less is better
-TARGETS = (
-    ("N1", SPLIT, LXML, 4.0, False),
-    ("N1", SPLIT, SAXON, 8.0, False),
-    ("N2", PLAIN, FLOOR, 1.45, True),
-    ("N2", RULES, FLOOR, 1.6, True),
-)
-
-
-def jobs_of(chain: Chain) -> dict[str, Job]:
-    """Everything that is compared, proved to do the same work first."""
-    jobs = {
-        FLOOR: parse_and_validate(chain.floor_pairs()),
-        PLAIN: chain.without_rules(),
-        RULES: chain.with_rules(),
-        SPLIT: chain.split_alone(),
-    }
-    lxml = LxmlSplit(chain).job()
-    prove_equal(LXML, lxml(), chain)
-    jobs[LXML] = lxml
-    if PySaxonProcessor is None:
-        print(f"  saxonche is not installed: the rows of SaxonC are skipped ({sys.executable} -m pip install saxonche)")
-        return jobs
-    saxon = SaxonSplit(chain)
-    jobs |= {SAXON: saxon.from_text(), SAXON_NODE: saxon.from_node()}
-    for name in (SAXON, SAXON_NODE):
-        prove_equal(name, jobs[name](), chain)
-    return jobs
-
-
-def report(lines: int, times: Times) -> bool:
-    """Prints one document's tables; True when every target is reached."""
-    print(f"\n{lines} lines{'':19}best us   median us   x floor")
-    for name in times.rounds:
-        print(f"  {name:22} {times.best(name):9.0f}   {times.middle(name):9.0f}   {times.ratio(name, FLOOR):7.2f}")
-    reached = True
-    for target, name, beside, wanted, less in TARGETS:
-        if beside not in times.rounds:
-            continue
-        pair = (name, beside) if less else (beside, name)
-        found, middle = times.ratio(*pair), times.middle_ratio(*pair)
-        good = found <= wanted if less else found >= wanted
-        reached &= good
-        what = f"{name} / {beside}" if less else f"{name} faster than {beside}"
-        sign = "<=" if less else ">="
-        verdict = "reached" if good else "MISSED"
-        shown = f"{found:6.2f}x  (median of rounds {middle:5.2f}x)"
-        print(f"  {target}  {what:38} {shown}  target {sign} {wanted:4.2f}x  {verdict}")
-    return reached
-
-
-def breakdown(times: Times) -> None:
-    """Each stage on the ready output of the one before. Warm caches: in the chain the same stages cost some more."""
-    total = sum(times.best(name) for name in times.rounds)
-    for name in times.rounds:
-        share = times.best(name) / total * 100
-        print(f"    {name:22} {times.best(name):9.1f} us {share:5.1f} %")
-    print(f"    {'sum':22} {total:9.1f} us")
+PARTS = ("chain", "accept", "flow", "scale", "memory")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a few short rounds and 2,000 declarations: does it run?")
-    parser.add_argument("--rounds", type=int, help="rounds for each document (default 25; quick 3)")
+    parser.add_argument("parts", nargs="*", metavar="|".join(PARTS), help="all of them when none is named")
+    parser.add_argument("--quick", action="store_true", help="short rounds and small stores: does it run?")
+    parser.add_argument("--rounds", type=int, help="rounds of what is compared (default: by part)")
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--declarations", type=int, help="for the memory run (default 100,000; 0 = none)")
-    asked = parser.parse_args()
-    rounds = asked.rounds or (3 if asked.quick else 25)
-    slice_ms = 5 if asked.quick else 25
-    count = asked.declarations if asked.declarations is not None else (2_000 if asked.quick else 100_000)
-
-    versions = f"Python {platform.python_version()}, lxml {etree.__version__}, libxml2 {'.'.join(map(str, etree.LIBXML_VERSION))}"
-    load = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
-    print(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {load}, {versions}")
-    print(
-        f"{rounds} interleaved rounds of processor time; ratios of the best rounds, the median of the rounds' own ratios beside"
+    parser.add_argument("--declarations", type=int, help="for the memory runs (default 100,000)")
+    parser.add_argument(
+        "--stored", type=int, default=100_000, help="largest store of `scale` (1,000,000 on PostgreSQL only)"
     )
-    rulebook = Rulebook.load(ROOT)
+    parser.add_argument(
+        "--dir", help="where stores of `scale` are kept and found again (default: a temporary directory)"
+    )
+    parser.add_argument("--sqlite-only", action="store_true", help="without PostgreSQL and Kafka")
+    asked = parser.parse_args()
+    parts = PARTS if asked.parts in ([], ["all"]) else asked.parts
+    if strange := [part for part in parts if part not in PARTS]:
+        parser.error(f"no part {', '.join(strange)}")
+    print(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {os.cpu_count()} cores, Python {platform.python_version()}")
     reached = True
-    for lines in LINES:
-        document = make(rulebook, lines, asked.seed)
-        prove(rulebook, document)
-        chain = Chain(rulebook, document)
-        reached &= report(lines, measure(jobs_of(chain), rounds, slice_ms))
-        print(f"  stages ({len(document.xml) / 1000:.1f} KB)")
-        breakdown(measure(chain.stages(), max(3, rounds // 3), slice_ms / 2))
-    if count:
-        print(f"\nMemory over {count} declarations of mixed shapes, one process (N10)", flush=True)
-        done = subprocess.run([sys.executable, "-m", "tests.bench.memory", str(count)], cwd=ROOT, check=False)
-        reached &= done.returncode == 0
+    with ExitStack() as stack:
+        for part in parts:
+            print(f"\n== {part}; load {os.getloadavg()[0]:.1f}", flush=True)
+            reached &= _run(part, asked, stack)
     print("\nevery target reached" if reached else "\nsome targets are missed: see above and docs/benchmarks.md")
     return 0
+
+
+def _run(part: str, asked: argparse.Namespace, stack: ExitStack) -> bool:
+    # imported where needed: one part does not need what another stands on
+    quick: bool = asked.quick
+    if part == "chain":
+        from tests.bench import ratios
+
+        return ratios.run(asked.rounds or (3 if quick else 25), 5 if quick else 25, asked.seed)
+    if part == "memory":
+        count = asked.declarations or (2_000 if quick else 100_000)
+        done = [
+            subprocess.run([sys.executable, "-m", f"tests.bench.{name}", str(count)], cwd=ROOT, check=False)
+            for name in ("memory", "serving")
+        ]
+        return all(each.returncode == 0 for each in done)
+    from tests.bench.stores import services
+
+    servers = None if asked.sqlite_only else stack.enter_context(services())
+    if part == "accept":
+        from tests.bench import accept, insertion
+
+        rounds, count = asked.rounds or (2 if quick else 7), 60 if quick else 400
+        reached = asyncio.run(accept.run(rounds, count))
+        return reached & (servers is None or asyncio.run(insertion.run(servers, rounds, count)))
+    if part == "flow":
+        from tests.bench import flow
+
+        return asyncio.run(flow.run(servers, 60 if quick else 600))
+    from tests.bench import scale
+
+    return asyncio.run(scale.run(servers, asked.stored, asked.dir, asked.rounds or (5 if quick else 40), quick))
 
 
 if __name__ == "__main__":

@@ -43,9 +43,12 @@ class Document:
     xml: bytes
 
 
-def make(rulebook: Rulebook, lines: int, seed: int = 7, *, rich: bool = True, sign: str = "") -> Document:
-    """A declaration of so many lines. `sign` goes into the remarks: an `&` there takes the escaping path."""
-    declaration = Maker(rulebook, random.Random(f"{seed} {lines}"), rich, sign).declaration(lines)
+def make(
+    rulebook: Rulebook, lines: int, seed: int = 7, *, rich: bool = True, sign: str = "", watched: bool = True
+) -> Document:
+    """A declaration of so many lines. `sign` goes into the remarks: an `&` there takes the escaping path. Without `watched` it
+    holds nothing that agencies examine or certify: they answer no more than they always do."""
+    declaration = Maker(rulebook, random.Random(f"{seed} {lines}"), rich, sign, watched).declaration(lines)
     return Document(lines, to_xml(rulebook.forms["goods"], declaration))
 
 
@@ -63,12 +66,14 @@ def prove(rulebook: Rulebook, document: Document) -> None:
 class Maker:
     """Draws one declaration. Amounts, masses and container contents agree with each other, as the rules demand."""
 
-    def __init__(self, rulebook: Rulebook, chance: random.Random, rich: bool, sign: str) -> None:
+    def __init__(self, rulebook: Rulebook, chance: random.Random, rich: bool, sign: str, watched: bool) -> None:
         self.form = rulebook.forms["goods"]
         self.tariff: dict[str, Code] = rulebook.codes.lists["CL_HS"].current(MOMENT.date())
         self.chance = chance
         self.rich = rich
         self.sign = sign
+        self.watched = watched
+        self.kinds = KINDS if watched else tuple(kind for kind in KINDS if kind != "cosmetics")
 
     def declaration(self, lines: int) -> Declaration:
         items = [self.line(number) for number in range(1, lines + 1)]
@@ -163,7 +168,7 @@ class Maker:
         return values
 
     def line(self, number: int) -> Row:
-        kind = KINDS[(number - 1) % len(KINDS)] if self.rich else self.chance.choice(KINDS)
+        kind = self.kinds[(number - 1) % len(self.kinds)] if self.rich else self.chance.choice(self.kinds)
         commodity = self.tariff[self.chance.choice(GOODS[kind])]
         mass = Decimal(self.chance.randint(1000, 200000)) / 100
         quantity = Decimal(self.chance.randint(10, 5000))
@@ -255,7 +260,7 @@ class Maker:
                 for code in ("509", "515")
             ],
         }
-        if self.rich:
+        if self.rich and self.watched:
             found["requested_certificates"] = [
                 {
                     "requested_certificate_type_code": code,

@@ -35,19 +35,20 @@ import gateway.wiring
 from adapters.broker import reader
 from adapters.simulator.knobs import Knobs
 from adapters.simulator.run import run_simulator
+from declarations.bundle import Bundle
 from declarations.rulebook import Rulebook
 from gateway import programs
 from gateway.api import requestlog
 from gateway.config import Settings
 from gateway.identity import Secrets
 from tests.torture import broken, points
+from tests.torture.tables import ROOT, rulebooks
 from tests.torture.trap import Trap
 
-ROOT = Path(__file__).resolve().parents[2]
 AGENCIES = ("customs", "inspection")
 _PRELOADED = (aiokafka, asyncpg, prometheus_client, uvicorn, gateway)
-TABLES = {ROOT: Rulebook.load(ROOT)}
-"""Tables by the folder they were read from; those of a lane of its own are read by its children."""
+TABLES = {ROOT.name: Rulebook.load(ROOT), **rulebooks()}
+"""By the name of the folder they were read from; others are read by who needs them."""
 gc.collect()
 gc.freeze()
 
@@ -108,8 +109,8 @@ def _run(program: Any) -> None:
 
 
 def _tables(path: Path) -> Rulebook:
-    found = TABLES.get(Path(path))
-    return found if found is not None else Rulebook(points.Bundle.read(Path(path)))
+    found = TABLES.get(Path(path).name)
+    return found if found is not None else Rulebook(Bundle.read(Path(path)))
 
 
 def _quick_sessions(seconds: float) -> None:

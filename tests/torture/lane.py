@@ -24,6 +24,7 @@ from typing import Any
 from tests.torture import child
 from tests.torture.client import Client
 from tests.torture.points import SQLITE
+from tests.torture.tables import ROOT
 from tests.torture.trap import Trap
 from tests.torture.views import Database
 
@@ -186,7 +187,7 @@ class Lane:
             process = forked
         else:
             command = [sys.executable, "-m", "tests.torture.child", pickle.dumps(spec).hex()]
-            process = subprocess.Popen(command, cwd=tree or child.ROOT, env={**os.environ, **(environment or {})})
+            process = subprocess.Popen(command, cwd=tree or ROOT, env={**os.environ, **(environment or {})})
         self.running[name] = Program(name, process, lambda: self.launch(name, environment, ahead, tree, **settings))
         return self.running[name]
 

@@ -33,7 +33,6 @@ import gateway.outcome
 import gateway.receive
 import gateway.retention
 import gateway.wiring
-from declarations.bundle import Bundle as Bundle
 from tests.torture.trap import Trap, die
 
 TIDYING = ("archive_written", "removal_not_committed", "removal_committed")

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from tests.torture import results
 from tests.torture.broken import SABOTAGES
-from tests.torture.child import ROOT
 from tests.torture.faults.run import FAULTS
 from tests.torture.points import BOTH, POINTS
+from tests.torture.tables import ROOT
 
 PAGE = ROOT / "docs" / "reliability.md"
 REDS = ROOT / "docs" / "torture-sabotages.csv"

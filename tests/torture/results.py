@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.torture.child import ROOT
 from tests.torture.kills import Outcome
+from tests.torture.tables import ROOT
 
 COLUMNS = ("date", "seed", "backend", "point", "rounds", "violations")
 RECORDED = ROOT / "docs" / "torture-results.csv"

@@ -9,11 +9,11 @@ import sys
 import time
 from collections.abc import Sequence
 
-from tests.torture.child import ROOT
 from tests.torture.faults import agencies, broker, clocks, database, disks, histories, races, upgrade
 from tests.torture.faults.fault import FAULTS, Fault, Scene, play
 from tests.torture.kills import Outcome
 from tests.torture.stage import Stage, stage
+from tests.torture.tables import ROOT
 
 _MODULES = (agencies, broker, clocks, database, disks, histories, races, upgrade)
 

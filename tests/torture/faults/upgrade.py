@@ -8,12 +8,12 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from tests.torture.child import ROOT
 from tests.torture.client import Client
 from tests.torture.faults.fault import Load, Scene, fault
 from tests.torture.lane import Lane
 from tests.torture.points import POSTGRESQL
 from tests.torture.stage import free_port
+from tests.torture.tables import ROOT
 
 FOLDERS = ("adapters", "declarations", "gateway", "mappings", "xsd", "scripts", "tests")
 VERSIONS = Path("gateway") / "database" / "migrations" / "versions"

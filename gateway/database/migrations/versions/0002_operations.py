@@ -130,4 +130,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise NotImplementedError("restore a backup instead (docs/operations.md)")
+    raise NotImplementedError("restore a backup instead (docs/backup.md)")
