@@ -153,9 +153,12 @@ def _templates(rows: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str
     found = {}
     for name, each in rows.items():
         found[name] = [{column: replaced(value) for column, value in row.items()} for row in each]
-    for row in found[search_key.name]:
+    # two numbers that differ in what was replaced only are one key of a copy
+    keys = {(row["value"], row["kind"]): row for row in found[search_key.name]}
+    for row in keys.values():
         if row["reversed"] is not None:
             row["reversed"] = row["value"].replace(NUMBER, "\0")[::-1].replace("\0", NUMBER[::-1])
+    found[search_key.name] = list(keys.values())
     return found
 
 
