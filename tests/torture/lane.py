@@ -216,7 +216,11 @@ class Lane:
         return found.replace(str(self.directory), self.name)[-300:]
 
     def kill(self, name: str, sign: signal.Signals = signal.SIGKILL) -> None:
-        os.kill(self.running[name].pid, sign)
+        if sign == signal.SIGKILL:
+            # until it is gone nobody can take its place
+            self.running[name].end()
+        else:
+            os.kill(self.running[name].pid, sign)
 
     def remove(self, name: str) -> None:
         """Kills a program for good."""

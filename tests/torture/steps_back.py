@@ -17,14 +17,17 @@ from gateway.database.migrate import MIGRATIONS
 from tests.torture.lane import Lane
 
 FIRST = "0001"
+_ONE_AT_A_TIME = asyncio.Lock()
+"""Alembic keeps what it works on in one place for the whole process."""
 
 
 async def step_back(lane: Lane) -> None:
     """The lane's programs must not run."""
-    if lane.database_url:
-        await _postgres(lane.database_url)
-    else:
-        await asyncio.to_thread(_sqlite, lane.directory / "onewindow.db")
+    async with _ONE_AT_A_TIME:
+        if lane.database_url:
+            await _postgres(lane.database_url)
+        else:
+            await asyncio.to_thread(_sqlite, lane.directory / "onewindow.db")
 
 
 def _upgrade(connection: Connection, revision: str = FIRST) -> None:
