@@ -44,7 +44,7 @@ check-postgres: $(READY)
 	$(BIN)/python -m scripts.services run postgres -- sh -ec '$(BIN)/alembic upgrade head; $(BIN)/alembic check'
 
 # SaxonC (114 MB) is only a peer to measure against, so it is installed here and not with the rest.
-bench: $(READY)
+bench: services
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-bench.lock
 	$(BIN)/python -m tests.bench
 

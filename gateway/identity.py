@@ -1,4 +1,5 @@
-"""Who calls: bearer tokens from files, one file per client, agency and operator, until people log in (third issue)."""
+"""Who calls. Bearer tokens from files, one file per client, agency and operator, are there from the first start; people and
+machines of organisations come with `gateway/login`."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ import secrets
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 Kind = Literal["client", "agency", "operator"]
 FOLDERS: dict[Kind, str] = {"client": "clients", "agency": "agencies", "operator": "operators"}
 BUILT_IN_ORGANISATION = "default"
-"""Until organisations exist (third issue) every client files for this one."""
+"""The organisation that clients with a token from a file belong to."""
 LOOK_SECONDS = 1.0
 """A token whose file was removed opens nothing after so long."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
@@ -33,11 +34,21 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A known caller. `organisation_id` is empty for agencies and operators."""
+    """A known caller. `organisation_id` is empty for agencies and operators with a token from a file."""
 
     kind: Kind
+    """Which desk it stands at: a client's (trader, broker, agent), an agency's, an operator's."""
     name: str
+    """Its name in what it does: a token's or machine's own, a person's log-in."""
     organisation_id: str
+    permissions: frozenset[str] = frozenset()
+    person_id: str | None = None
+    """Whom a session belongs to; None for machines and tokens."""
+    session: str | None = None
+    """Hash of the session's token; None where there is none."""
+    for_id: str | None = None
+    """The organisation it acts for under a mandate; None: its own."""
+    mandate_id: str | None = None
 
 
 class Secrets:
@@ -122,7 +133,7 @@ def caller_of(window: Window, token: str) -> Caller:
     caller = window.secrets.caller(token)
     if caller is None:
         raise Unauthorised("this token is not known", "令牌无效")
-    return caller
+    return replace(caller, permissions=window.access.of_token(caller.kind))
 
 
 def create_operator(directory: Path, name: str) -> Path:

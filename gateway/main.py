@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, Response
 from fastapi.responses import RedirectResponse
+from fastapi.routing import APIRoute, iter_route_contexts
 from fastapi_offline import FastAPIOffline
 
 from gateway import problems
 from gateway.api import agencies, codes, declarations, forms, health, openapi, operations
 from gateway.api import metrics as metrics_door
 from gateway.api.requestlog import RequestLog
-from gateway.api.requests import no_strange_parameters
+from gateway.api.requests import admitted, no_strange_parameters
 from gateway.config import Settings, load_settings
 from gateway.wiring import Window, open_window
 
@@ -36,6 +38,7 @@ def create_app(settings: Settings | None = None, *, worker: bool = True, opened:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with nullcontext(opened) if opened else open_window(settings or load_settings()) as window:
             app.state.window = window
+            window.access.require_doors(handlers(app))
             if worker:
                 window.start_worker()
             try:
@@ -55,7 +58,9 @@ def create_app(settings: Settings | None = None, *, worker: bool = True, opened:
     problems.install(app)
     openapi.install(app)
     app.add_middleware(RequestLog)
-    api = APIRouter(prefix="/api/v1", responses=openapi.REFUSALS, dependencies=[Depends(no_strange_parameters)])
+    api = APIRouter(
+        prefix="/api/v1", responses=openapi.REFUSALS, dependencies=[Depends(no_strange_parameters), Depends(admitted)]
+    )
     for module in (declarations, forms, codes, agencies, operations):
         api.include_router(module.router)
     app.include_router(api)
@@ -63,6 +68,14 @@ def create_app(settings: Settings | None = None, *, worker: bool = True, opened:
     app.include_router(metrics_door.router)
     app.add_api_route("/", to_docs, include_in_schema=False)
     return app
+
+
+def handlers(app: FastAPI) -> list[Callable[..., Any]]:
+    """Every function that answers at an address of ours; the framework's own pages are not among them."""
+    found = [
+        route.endpoint for each in iter_route_contexts(app.routes) if isinstance(route := each.original_route, APIRoute)
+    ]
+    return [handler for handler in found if handler.__module__.startswith("gateway.")]
 
 
 async def to_docs() -> Response:

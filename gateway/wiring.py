@@ -16,11 +16,12 @@ from declarations.errors import BadConfiguration
 from declarations.faults import Fault
 from declarations.responses import Responses, StatusWords
 from declarations.rulebook import Rulebook
+from gateway.access import Access
 from gateway.clock import Clock, system_clock
 from gateway.collect import Collector
 from gateway.config import Settings
 from gateway.database.engine import Database, open_database
-from gateway.database.schema import organisation
+from gateway.database.people import organisation
 from gateway.database.stores import bundles, controls, inbox, outbox
 from gateway.deliver import Deliverer
 from gateway.identity import BUILT_IN_ORGANISATION, Secrets
@@ -43,6 +44,7 @@ class Window:
     ) -> None:
         self.settings = settings
         self.rulebook = rulebook
+        self.access = Access(rulebook.bundle)
         self.database = database
         self.condition = Condition(self)
         self.delivering = False
@@ -129,10 +131,6 @@ class Window:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
-
-    async def ping(self) -> None:
-        """Returns when the database answers."""
-        await self.database.read(lambda connection: connection.scalar(select(1)))
 
 
 @asynccontextmanager

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Header, Request, Response
 
 from adapters import signing
 from declarations.errors import Forbidden
 from gateway import receive
 from gateway.api import replies
-from gateway.api.requests import WindowOf, agency_caller, read_body
+from gateway.api.requests import WindowOf, read_body
 
-router = APIRouter(prefix="/agencies", tags=["agencies"], dependencies=[Depends(agency_caller)])
+router = APIRouter(prefix="/agencies", tags=["agencies"])
 
 
 @router.post("/{agency}/answers", summary="Take one answer of an agency")

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from declarations.errors import BadRequest
 from gateway import amend, ask, submit
 from gateway.api import openapi, replies
-from gateway.api.requests import Client, WindowOf, declaration_type, idempotency_key, read_body
+from gateway.api.requests import Admitted, WindowOf, declaration_type, idempotency_key, read_body
 
 router = APIRouter(prefix="/declarations", tags=["declarations"])
 
@@ -24,7 +24,7 @@ Digits = Annotated[str | None, Query(max_length=100, description="Whole, or its 
 
 @router.post("", status_code=202, summary="File a declaration", **openapi.takes_declaration(openapi.FILED))
 async def file_declaration(
-    request: Request, window: WindowOf, caller: Client, check_only: CheckOnly = False
+    request: Request, window: WindowOf, caller: Admitted, check_only: CheckOnly = False
 ) -> Response:
     """Checks everything, stores the declaration with its agency messages, and answers before any agency has.
 
@@ -42,7 +42,7 @@ async def file_declaration(
     **openapi.takes_declaration(openapi.FILED),
 )
 async def refile_declaration(
-    request: Request, window: WindowOf, caller: Client, declaration_id: DeclarationId, check_only: CheckOnly = False
+    request: Request, window: WindowOf, caller: Admitted, declaration_id: DeclarationId, check_only: CheckOnly = False
 ) -> Response:
     """A corrected form after a rejection. Only legs that were rejected, or whose message differs, are sent again."""
     media_type, key = declaration_type(request), idempotency_key(request)
@@ -55,7 +55,7 @@ async def refile_declaration(
 @router.post(
     "/{declaration_id}/withdrawal", summary="Stop before acceptance (撤回)", **openapi.answers(openapi.WITHDRAWN)
 )
-async def withdraw_declaration(window: WindowOf, caller: Client, declaration_id: DeclarationId) -> Response:
+async def withdraw_declaration(window: WindowOf, caller: Admitted, declaration_id: DeclarationId) -> Response:
     """Stops what has not been sent. `409` when an agency already has it, or may have it."""
     return replies.of(await amend.withdraw(window, caller, declaration_id))
 
@@ -63,7 +63,7 @@ async def withdraw_declaration(window: WindowOf, caller: Client, declaration_id:
 @router.get("", summary="Find declarations", **openapi.answers(openapi.FOUND))
 async def find_declarations(
     window: WindowOf,
-    caller: Client,
+    caller: Admitted,
     q: Annotated[str | None, Query(max_length=100, description="Any of the numbers and names below")] = None,
     reference: Digits = None,
     bill: Digits = None,
@@ -113,18 +113,18 @@ async def find_declarations(
 
 
 @router.get("/{declaration_id}", summary="One combined answer", **openapi.answers(openapi.DECLARATION))
-async def get_declaration(window: WindowOf, caller: Client, declaration_id: DeclarationId) -> Response:
+async def get_declaration(window: WindowOf, caller: Admitted, declaration_id: DeclarationId) -> Response:
     """Combined status, each agency's state in its own words, open obligations, and what to do next."""
     return replies.json(await ask.declaration(window, caller, declaration_id))
 
 
 @router.get("/{declaration_id}/timeline", summary="What happened, in order")
-async def get_timeline(window: WindowOf, caller: Client, declaration_id: DeclarationId) -> Response:
+async def get_timeline(window: WindowOf, caller: Admitted, declaration_id: DeclarationId) -> Response:
     return replies.json(await ask.timeline(window, caller, declaration_id))
 
 
 @router.get("/{declaration_id}/messages", summary="The messages of every version, out and back")
-async def get_messages(window: WindowOf, caller: Client, declaration_id: DeclarationId) -> Response:
+async def get_messages(window: WindowOf, caller: Admitted, declaration_id: DeclarationId) -> Response:
     return replies.json(await ask.messages(window, caller, declaration_id))
 
 
@@ -134,7 +134,7 @@ async def get_messages(window: WindowOf, caller: Client, declaration_id: Declara
     responses={200: {"content": {"application/xml": {}}, "description": "The stored bytes"}},
 )
 async def get_message(
-    window: WindowOf, caller: Client, declaration_id: DeclarationId, message_id: Annotated[str, Path(max_length=64)]
+    window: WindowOf, caller: Admitted, declaration_id: DeclarationId, message_id: Annotated[str, Path(max_length=64)]
 ) -> Response:
     return replies.document(*await ask.message_bytes(window, caller, declaration_id, message_id))
 
@@ -144,7 +144,7 @@ async def get_message(
 )
 async def explain_value(
     window: WindowOf,
-    caller: Client,
+    caller: Admitted,
     declaration_id: DeclarationId,
     agency: Annotated[str, Query(max_length=40, examples=["customs"])],
     target: Annotated[

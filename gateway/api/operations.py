@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from declarations.errors import BadRequest
 from gateway import ask
 from gateway.api import openapi, repairs, replies
-from gateway.api.repairs import Operator
-from gateway.api.requests import WindowOf, operator_caller
+from gateway.api.requests import Admitted, WindowOf
 from gateway.operations import browser, documents, programs, stuck
 from gateway.operations.queues import queues
 
-router = APIRouter(prefix="/operations", tags=["operations"], dependencies=[Depends(operator_caller)])
+router = APIRouter(prefix="/operations", tags=["operations"])
 router.include_router(repairs.router)
 
 OneAgency = Annotated[str | None, Query(max_length=40, description="Of this agency only", examples=["customs"])]
@@ -106,7 +105,7 @@ async def list_silent(window: WindowOf, agency: OneAgency = None, cursor: Cursor
 @router.get("/messages", summary="Messages an operator must see to, or all of one declaration")
 async def list_messages(
     window: WindowOf,
-    operator: Operator,
+    operator: Admitted,
     declaration: Annotated[str | None, Query(max_length=64, description="All messages and documents of it")] = None,
     agency: OneAgency = None,
     cursor: Cursor = None,
@@ -121,18 +120,18 @@ async def list_messages(
 
 
 @router.get("/messages/{message_id}", summary="One agency message, stage by stage")
-async def get_message(window: WindowOf, operator: Operator, message_id: MessageId) -> Response:
+async def get_message(window: WindowOf, operator: Admitted, message_id: MessageId) -> Response:
     """The form it was made from, its bytes, every attempt, the answers to it, what operators did. Looking is journalled."""
     return replies.json(await browser.message(window, operator, message_id))
 
 
 @router.get("/messages/{message_id}/body", summary="Its exact bytes", responses=BYTES)
-async def get_message_body(window: WindowOf, operator: Operator, message_id: MessageId) -> Response:
+async def get_message_body(window: WindowOf, operator: Admitted, message_id: MessageId) -> Response:
     return replies.document(*await browser.message_body(window, operator, message_id))
 
 
 @router.get("/messages/{message_id}/form", summary="The trader's form it was made from, byte for byte", responses=BYTES)
-async def get_message_form(window: WindowOf, operator: Operator, message_id: MessageId) -> Response:
+async def get_message_form(window: WindowOf, operator: Admitted, message_id: MessageId) -> Response:
     return replies.document(*await browser.message_form(window, operator, message_id))
 
 
@@ -149,13 +148,13 @@ async def list_documents(
 
 
 @router.get("/documents/{inbox_id}", summary="One document of an agency")
-async def get_document(window: WindowOf, operator: Operator, inbox_id: InboxId) -> Response:
+async def get_document(window: WindowOf, operator: Admitted, inbox_id: InboxId) -> Response:
     """Its state, what the tables in force read in it, what was taken up from it. Looking is journalled."""
     return replies.json(await browser.document(window, operator, inbox_id))
 
 
 @router.get("/documents/{inbox_id}/body", summary="Its exact bytes", responses=BYTES)
-async def get_document_body(window: WindowOf, operator: Operator, inbox_id: InboxId) -> Response:
+async def get_document_body(window: WindowOf, operator: Admitted, inbox_id: InboxId) -> Response:
     return replies.document(*await browser.document_body(window, operator, inbox_id))
 
 

@@ -5,18 +5,15 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway import problems
 from gateway.api import openapi, replies
-from gateway.api.requests import WindowOf, operator_caller
-from gateway.identity import Caller
+from gateway.api.requests import Admitted, WindowOf
 from gateway.operations import approvals, control, keeping, replay
 
 router = APIRouter()
-
-Operator = Annotated[Caller, Depends(operator_caller)]
 
 Agency = Annotated[str, Path(max_length=40, examples=["customs"])]
 ApprovalId = Annotated[str, Path(max_length=64, examples=["P01…"])]
@@ -81,7 +78,7 @@ def _changes(example: dict[str, Any]) -> dict[str, Any]:
 
 
 @router.post("/approvals", status_code=202, summary="Ask for an act that two must agree on", **_asked(APPROVAL))
-async def ask_approval(window: WindowOf, operator: Operator, wish: Wish) -> Response:
+async def ask_approval(window: WindowOf, operator: Admitted, wish: Wish) -> Response:
     """`resend`: a message that is parked or in doubt goes again, unchanged. `release`: the agency has it. `requeue`: a
     quarantined or waiting document is taken up again. `retention`: what is past its term is removed.
 
@@ -106,26 +103,26 @@ async def get_approval(window: WindowOf, approval_id: ApprovalId) -> Response:
 
 
 @router.post("/approvals/{approval_id}/grant", summary="Grant it: it is done at once", **_changes(APPROVAL))
-async def grant_approval(window: WindowOf, operator: Operator, approval_id: ApprovalId) -> Response:
+async def grant_approval(window: WindowOf, operator: Admitted, approval_id: ApprovalId) -> Response:
     """By another operator than the one who asked (`403` else). `409` when it is decided, or cannot be done any more."""
     return replies.json(await approvals.grant(window, operator, approval_id))
 
 
 @router.post("/approvals/{approval_id}/refuse", summary="Refuse it, or take back one's own", **_changes(APPROVAL))
 async def refuse_approval(
-    window: WindowOf, operator: Operator, approval_id: ApprovalId, why: Why | None = None
+    window: WindowOf, operator: Admitted, approval_id: ApprovalId, why: Why | None = None
 ) -> Response:
     return replies.json(await approvals.refuse(window, operator, approval_id, why.reason if why else ""))
 
 
 @router.post("/agencies/{agency}/pause", summary="Send nothing to an agency", **_changes({"agency": "customs"}))
-async def pause_agency(window: WindowOf, operator: Operator, agency: Agency, why: Reason) -> Response:
+async def pause_agency(window: WindowOf, operator: Admitted, agency: Agency, why: Reason) -> Response:
     """Filings are taken and answers too; traders see nothing of it but that their message is not sent yet."""
     return replies.json(await control.pause(window, operator, agency, why.reason))
 
 
 @router.post("/agencies/{agency}/resume", summary="Send again", **_changes({"agency": "customs"}))
-async def resume_agency(window: WindowOf, operator: Operator, agency: Agency, why: Reason) -> Response:
+async def resume_agency(window: WindowOf, operator: Admitted, agency: Agency, why: Reason) -> Response:
     """Ends a pause, and closes the circuit breaker."""
     return replies.json(await control.resume(window, operator, agency, why.reason))
 
@@ -137,13 +134,13 @@ async def test_channel(window: WindowOf, agency: Agency) -> Response:
 
 
 @router.post("/replay", summary="Read stored answers again by the tables in force")
-async def replay_answers(window: WindowOf, operator: Operator, what: Replay) -> Response:
+async def replay_answers(window: WindowOf, operator: Admitted, what: Replay) -> Response:
     """What was taken changes nothing; what is understood, readable or matched by now takes effect. Counts what became of them."""
     return replies.json(await replay.replay(window, operator, **what.model_dump()))
 
 
 @router.post("/archive", summary="Archive ended declarations")
-async def archive_declarations(window: WindowOf, operator: Operator, batch: Batch | None = None) -> Response:
+async def archive_declarations(window: WindowOf, operator: Admitted, batch: Batch | None = None) -> Response:
     """Writes what is ended and due to archive files; removes nothing."""
     return replies.json(await keeping.archive(window, operator, (batch or Batch()).limit))
 

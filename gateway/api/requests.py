@@ -10,12 +10,18 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.exceptions import HTTPException
 
 from declarations.errors import BadRequest, Forbidden, TooLarge, Unauthorised
+from gateway import access
 from gateway.identity import Caller, caller_of
 from gateway.wiring import Window
 
 DECLARATION_TYPES = ("application/xml", "text/xml", "application/json")
 DRAIN = 4
 """We read on past the limit this many times over, so that a caller still writing gets our 413 and not a broken pipe."""
+
+NOBODY = Caller("client", "", "")
+"""Who uses a public door."""
+_TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})
+"""What the framework reads as true."""
 
 bearer = HTTPBearer(auto_error=False, description="Token from a file below `<data-dir>/secrets`")
 
@@ -25,35 +31,21 @@ async def window_of(request: Request) -> Window:
     return window
 
 
-async def known_caller(
+async def admitted(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]
 ) -> Caller:
-    """The caller behind the bearer token, of any kind; raises Unauthorised."""
+    """Whoever may use this door, by `mappings/access.csv`; raises Unauthorised and Forbidden. Every door asks it."""
+    window: Window = request.app.state.window
+    door = window.access.doors[access.door_name(request.scope["route"].endpoint)]
+    if door.permission == access.PUBLIC:
+        return NOBODY
     if credentials is None:
         raise Unauthorised("send Authorization: Bearer <token>", "请在请求头中提供 Authorization: Bearer <令牌>")
-    return caller_of(request.app.state.window, credentials.credentials)
-
-
-def _of_kind(caller: Caller, kind: str, zh: str) -> Caller:
-    if caller.kind != kind:
-        raise Forbidden(f"this address is for a {kind}'s token", f"该地址只接受{zh}的令牌")
-    return caller
-
-
-async def client_caller(caller: Annotated[Caller, Depends(known_caller)]) -> Caller:
-    """A trader's or broker's system."""
-    return _of_kind(caller, "client", "申报客户端")
-
-
-async def operator_caller(caller: Annotated[Caller, Depends(known_caller)]) -> Caller:
-    return _of_kind(caller, "operator", "运行人员")
-
-
-async def agency_caller(agency: str, caller: Annotated[Caller, Depends(known_caller)]) -> Caller:
-    """The agency named in the address, with its own token."""
-    _of_kind(caller, "agency", "监管机构")
-    if caller.name != agency:
-        raise Forbidden(f"this token is not {agency}'s", "该令牌不属于此机构")
+    caller = caller_of(window, credentials.credentials)
+    only_checks = request.query_params.get("check_only", "").lower() in _TRUE
+    access.require(caller.permissions, door.check_only if door.check_only and only_checks else door.permission)
+    if request.path_params.get("agency", caller.name) != caller.name and caller.kind == "agency":
+        raise Forbidden("this token is another agency's", "该令牌不属于此机构")
     return caller
 
 
@@ -72,7 +64,7 @@ async def no_strange_parameters(request: Request) -> None:
 
 
 WindowOf = Annotated[Window, Depends(window_of)]
-Client = Annotated[Caller, Depends(client_caller)]
+Admitted = Annotated[Caller, Depends(admitted)]
 
 
 async def read_body(request: Request, limit: int) -> bytes:

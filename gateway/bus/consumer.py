@@ -42,6 +42,8 @@ HELD_AT_MOST = 500
 """Documents' notices read ahead."""
 HANDOVER_SECONDS = 3.0
 """What is under way when partitions go to another consumer, or at the end, gets so long."""
+FRESH_SECONDS = 3.0
+"""No program dies and gives its partitions to another in so short a time: a younger notice was read by nobody before."""
 STORAGE_PAUSES = (0.1, 0.3, 1.0, 3.0)
 
 
@@ -136,7 +138,7 @@ class _First:
         if record.assignment != self._assignment:
             self._assignment, self._began = record.assignment, {}
         began = self._began.setdefault((record.topic, record.partition), record.offset)
-        return record.offset < began + HELD_AT_MOST
+        return record.offset < began + HELD_AT_MOST and age(record) > FRESH_SECONDS
 
 
 async def _take_up(window: Window, inbox_id: str, *, suspect: bool) -> None:

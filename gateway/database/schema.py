@@ -21,6 +21,8 @@ from sqlalchemy import (
     true,
 )
 
+from gateway.database import evidence as evidence
+from gateway.database import people as people
 from gateway.database.columns import Counter, Text, declaration_column, organisation_column, rows_where
 from gateway.database.columns import metadata as metadata
 from gateway.database.operating import agency_control as agency_control
@@ -30,14 +32,6 @@ from gateway.database.operating import archive_number as archive_number
 from gateway.database.operating import compatibility as compatibility
 from gateway.database.operating import process as process
 from gateway.database.types import Json, Moment
-
-organisation = Table(
-    "organisation",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("created_at", Moment, nullable=False),
-)
 
 bundle_file = Table(
     "bundle_file",
@@ -59,6 +53,9 @@ declaration = Table(
     metadata,
     Column("id", Text, primary_key=True),
     organisation_column(),
+    # in whose name it was filed under a mandate, where that is not the organisation itself
+    Column("principal_id", Text),
+    Column("mandate_id", Text),
     Column("form", Text, nullable=False),
     Column("reference", Text, nullable=False),
     # the reference while the filing is live, NULL afterwards: the unique constraint is rule R-HDR-02
@@ -76,6 +73,7 @@ declaration = Table(
     UniqueConstraint("organisation_id", "form", "live_reference"),
     Index(None, "organisation_id", "id"),
     Index(None, "organisation_id", "status", "id"),
+    Index("ix_declaration_principal_id_id", "principal_id", "id", **rows_where("principal_id IS NOT NULL")),
 )
 
 declaration_version = Table(
@@ -91,6 +89,7 @@ declaration_version = Table(
     Column("filed_by", Text, nullable=False),
     Column("accepted_at", Moment, nullable=False),
     Column("warnings", Json, nullable=False),
+    Column("receipt", Text),  # signed by the window: what was received, when, under which id
     Column("body", LargeBinary, nullable=False),
     PrimaryKeyConstraint("declaration_id", "version"),
 )
@@ -149,6 +148,7 @@ message_body = Table(
     Column("message_id", Text, ForeignKey("message.id"), primary_key=True),
     Column("sha256", Text, nullable=False),
     Column("rendered_at", Moment, nullable=False),
+    Column("signature", Text),  # detached, over the exact bytes
     Column("body", LargeBinary, nullable=False),
 )
 
@@ -186,6 +186,7 @@ inbox = Table(
     Column("reason_zh", Text),
     Column("reason_en", Text),
     Column("problem", Text),  # why the channel could not take it up
+    Column("signature", Text),  # as it came, detached
     Column("attempts", Integer, nullable=False, server_default="0"),  # begun to take up, while `received`
     Column("due_at", Moment),  # of the next attempt, while `received`
     Column("trace", Text),  # W3C traceparent of what brought it

@@ -24,8 +24,9 @@ from declarations.errors import BadConfiguration, StorageUnavailable
 from gateway import ask
 from gateway.database import schema
 from gateway.database.engine import open_database
+from gateway.database.people import organisation
 from gateway.database.prepared import Prepared
-from gateway.database.schema import metadata, organisation
+from gateway.database.schema import metadata
 from gateway.database.sqlite import SqliteDatabase
 from gateway.database.stores import bundles, inbox, messages, outbox
 from gateway.database.types import Moment, database_now
@@ -65,7 +66,7 @@ def test_the_migrations_make_the_schema(tmp_path: Path) -> None:
     with create_engine(f"sqlite:///{path}").connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
-        assert context.get_current_revision() == "0002"
+        assert context.get_current_revision() == "0003"
 
 
 def test_the_schema_is_sayable_on_postgresql() -> None:
@@ -285,7 +286,7 @@ PROGRAM = """
 import asyncio, os, signal, sys
 from sqlalchemy import insert
 from gateway.database.sqlite import SqliteDatabase
-from gateway.database.schema import organisation
+from gateway.database.people import organisation
 from tests.support.windows import START
 
 async def main():

@@ -17,7 +17,8 @@ from sqlalchemy.exc import IntegrityError
 
 from declarations.errors import BadConfiguration, StorageUnavailable
 from gateway.database.engine import Database, open_database
-from gateway.database.schema import metadata, organisation
+from gateway.database.people import organisation
+from gateway.database.schema import metadata
 from gateway.database.types import database_now
 from scripts.services.postgres import Postgres
 from tests.support.backend import database_at

@@ -303,7 +303,10 @@ async def test_a_document_that_fails_holds_up_nobody_and_stays_kept(
         assert await answers(api) == 5
 
 
-async def test_a_document_that_programs_died_of_is_kept_aside_by_the_next_one(place: Place) -> None:
+async def test_a_document_that_programs_died_of_is_kept_aside_by_the_next_one(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bus_consumer, "FRESH_SECONDS", 0.0)
     async with place.window() as api:
         await file_many(api, range(2))
         await answer_all(api, range(2))

@@ -97,13 +97,6 @@ async def test_a_running_worker_is_woken_and_stops_in_order(tmp_path: Path) -> N
             await window.stop()
 
 
-async def test_ping_asks_the_database(tmp_path: Path) -> None:
-    async with window_at(tmp_path) as window:
-        await window.ping()
-    with pytest.raises(RuntimeError):
-        await window.ping()
-
-
 def test_settings_below_the_data_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("ONEWINDOW_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("ONEWINDOW_PORT", "9000")

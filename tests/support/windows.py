@@ -18,7 +18,7 @@ from sqlalchemy import Connection, insert
 from adapters.agency import Incoming, Outgoing
 from declarations.bundle import Bundle
 from declarations.rulebook import Rulebook
-from gateway.database.schema import organisation
+from gateway.database.people import organisation
 from gateway.database.stores import outbox
 from gateway.identity import Caller
 from gateway.submit import Reply, submit

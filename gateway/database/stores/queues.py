@@ -30,8 +30,9 @@ from sqlalchemy import (
     text,
 )
 
+from gateway.database.people import organisation
 from gateway.database.prepared import Prepared
-from gateway.database.schema import answer, declaration, inbox, journal, message, organisation, outbox
+from gateway.database.schema import answer, declaration, inbox, journal, message, outbox
 from gateway.database.stores.outbox import HELD, QUEUED, URGENT
 from gateway.database.types import AnyRow, Moment, database_now
 
