@@ -15,10 +15,12 @@ from scripts.services.process import SECONDS, ServiceError, alone, apt_install, 
 USER = "onewindow"
 SUPERUSER = "postgres"
 """The account Debian makes for the server, which refuses to run as root."""
+_MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 SETTINGS = {
     "listen_addresses": "'127.0.0.1'",
     "max_connections": "300",
-    "shared_buffers": "128MB",
+    # of 128 MB, PostgreSQL's own default, a hundred thousand declarations see little
+    "shared_buffers": f"{min(2048, max(128, _MEMORY // 8 // 2**20))}MB",
     "default_toast_compression": "lz4",
     "log_min_duration_statement": "5s",
     "log_line_prefix": "'%m [%p] %d %a '",
