@@ -7,7 +7,7 @@ DATA   ?= var
 LOCAL  ?= $(DATA)/local
 RESULTS := .make/results
 
-.PHONY: run demo test test-sqlite test-postgres check check-postgres bench torture golden generate services up-local down-local clean
+.PHONY: run demo test test-sqlite test-postgres check check-postgres bench torture golden corpora fuzz audit generate services up-local down-local clean
 
 # The window and the simulated agencies, the samples filed, a live table; keeps serving. Ctrl-C ends it.
 run: $(READY)
@@ -33,6 +33,7 @@ check: $(READY)
 	$(BIN)/mypy --strict --explicit-package-bases scripts/services
 	$(BIN)/onewindow tables check --cases tests/data
 	$(BIN)/onewindow tables generate --check
+	$(BIN)/python -m scripts.access_matrix --check
 	$(BIN)/pytest tests/unit/test_import_rules.py
 	rm -f .make/check.db
 	ONEWINDOW_DATABASE_URL=sqlite:///.make/check.db $(BIN)/alembic upgrade head
@@ -51,6 +52,18 @@ bench: services
 # Processes killed at named points, on both backends, and what was promised counted afterwards. ROUNDS=300 for a long run.
 torture: $(READY)
 	$(BIN)/python -m tests.torture $(if $(ROUNDS),--rounds $(ROUNDS))
+
+# Attack files of defusedxml (PyPI) and of Debian's libxml2 (apt), for tests; once per machine.
+corpora: $(READY)
+	$(BIN)/python scripts/corpora.py
+
+# Every reader of strangers' bytes, a minute each; FUZZ_SECONDS=600 for a long run.
+fuzz: $(READY)
+	$(BIN)/python -m tests.fuzz
+
+# What is installed against the advisories of PyPI.
+audit: $(READY)
+	$(BIN)/python scripts/audit.py
 
 # Rewrite the golden cases from what the code does now; review the difference.
 golden: $(READY)

@@ -29,6 +29,8 @@ class Outgoing:
     accepted_at: datetime
     """Aware; fixes the exchange file's name, so it must be the stored time and never that of the attempt."""
     body: bytes
+    signature: str | None = None
+    """Detached, made once when the message was; None where its channel signs itself or nobody does."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,11 @@ class Incoming:
     name: str
     body: bytes
     problem: str = ""
-    """Why the body is not taken up: over the size cap, not to be opened (it is then empty), not signed by the agency."""
+    """Why the body is not taken up: over the size cap, not to be opened (it is then empty), not by the shared secret."""
+    signature: str | None = None
+    """As it came with the answer, not verified."""
+    signature_identity: tuple[int, ...] | None = None
+    """Which file the signature lay in, as `identity`."""
     identity: tuple[int, ...] | None = None
     """Which one it was, for the channel's own use (inode and modification time of a file, place in a topic): a name may be
     used again before we are done with it."""
@@ -79,6 +85,7 @@ class ChannelSettings:
     """Where its messages are posted (http channel), or `kafka://host:port,…/prefix` of its topics (kafka channel)."""
     token: str = ""
     hmac_key: bytes = b""
+    """What both share, where that is how they sign; empty: messages bring their own signatures."""
     total_timeout: float = 30.0
     """Seconds for a whole request."""
     connect_timeout: float = 5.0
@@ -94,10 +101,9 @@ def build_channel(agency: str, channel: str, settings: ChannelSettings) -> Chann
     if channel == "folder":
         return FolderChannel(agency, settings.exchange_dir, max_answer_bytes=settings.max_answer_bytes)
     kind = reached_by(channel, settings.url)
-    if kind in ("http", "kafka") and not (settings.url and settings.token and settings.hmac_key):
+    if kind in ("http", "kafka") and not (settings.url and settings.token):
         raise BadConfiguration(
-            f"the {kind} channel of {agency} needs a URL, a token and an HMAC key",
-            f"{agency} 的 {kind} 通道需要地址、令牌和 HMAC 密钥",
+            f"the {kind} channel of {agency} needs a URL and a token", f"{agency} 的 {kind} 通道需要地址和令牌"
         )
     if kind == "http":
         return HttpChannel(

@@ -25,13 +25,12 @@ from declarations.dateforms import DateForms
 from declarations.errors import BadConfiguration, UnreadableResponse
 from declarations.faults import Fault
 from declarations.functions import FUNCTIONS
+from declarations.limits import MAX_ANSWER
+from declarations.parsing import Reason, Unparsable, parse_xml
 from declarations.responses import StatusWords
 from declarations.status import Answer
 from declarations.tables import MapRow, MessageTable, TableFaults, load_message, message_versions
-from declarations.xmlform import parse_xml
 
-MAX_BYTES = 1_048_576
-"""A receipt is a few kilobytes; what is larger is not one, and is refused before it is parsed."""
 FIELDS = (
     "agency_message_id", "refers_to", "refers_to_file", "code", "at", "agency_reference", "unified_number",
     "clearance_form_id", "pointer", "text", "place", "due", "channel_note",
@@ -39,6 +38,10 @@ FIELDS = (
 """The neutral response: what a row of an answer's map.csv can fill."""
 HOWS = ("copy", "const", "date", "split")
 _SHOWN = 5
+_UNREADABLE: dict[Reason, str] = {
+    "ENCODING": "A-ENCODING", "DOCTYPE": "A-DOCTYPE", "TOO-LARGE": "A-SIZE", "TOO-DEEP": "A-MALFORMED",
+    "MALFORMED": "A-MALFORMED",
+}  # fmt: skip
 _XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
 _XS = "{http://www.w3.org/2001/XMLSchema}"
 
@@ -139,18 +142,12 @@ class AnswerTables:
 
     def _parse(self, data: bytes) -> etree._Element:
         """The document's tree by local names; namespaces and schema hints are dropped, agencies differ in them."""
-        if len(data) > MAX_BYTES:
-            raise self._unreadable("A-SIZE", None, "", f"{len(data)} > {MAX_BYTES}")
+        if len(data) > MAX_ANSWER:
+            raise self._unreadable("A-SIZE", None, "", f"{len(data)} > {MAX_ANSWER}")
         try:
             root = parse_xml(data)
-        except etree.XMLSyntaxError as error:
-            code = "A-ENCODING" if "encod" in str(error.msg).lower() else "A-MALFORMED"
-            raise self._unreadable(code, error.lineno, "", error.msg) from error
-        except (UnicodeDecodeError, LookupError) as error:
-            raise self._unreadable("A-ENCODING", 1, "", str(error)) from error
-        except ValueError as error:
-            line = data.count(b"\n", 0, max(data.find(b"<!DOCTYPE"), 0)) + 1
-            raise self._unreadable("A-DOCTYPE", line, "") from error
+        except Unparsable as why:
+            raise self._unreadable(_UNREADABLE[why.reason], why.line, "", why.said) from why
         if b"xmlns" in data:  # most answers have no namespace at all
             _drop_namespaces(root)
         return root
@@ -274,9 +271,9 @@ def _answer_table(bundle: Bundle, table: MessageTable, timezone: ZoneInfo, fault
     if table.meta.get("schema_sha256") != hashlib.sha256(data).hexdigest():
         faults.note_file(meta_path, "schema_sha256", "与模式文件的摘要不符", "is not the hash of the schema")
     try:
-        tree = etree.fromstring(data, etree.XMLParser(no_network=True, resolve_entities=False))
+        tree = parse_xml(data)
         schema = etree.XMLSchema(tree)
-    except (etree.XMLSyntaxError, etree.XMLSchemaParseError) as error:
+    except (Unparsable, etree.XMLSchemaParseError) as error:
         faults.note_file(table.schema, "", f"模式无法使用：{error}", f"not a usable schema: {error}")
         return None
     names = {str(node.get("name")) for kind in ("element", "attribute") for node in tree.iter(f"{_XS}{kind}")}

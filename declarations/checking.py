@@ -12,9 +12,10 @@ from declarations.errors import UnreadableDocument
 from declarations.faults import LIMIT, Fault, has_errors
 from declarations.form import Declaration
 from declarations.jsonform import JsonLines, json_to_xml, parse_json
+from declarations.limits import MAX_ELEMENTS
 from declarations.rules import engine
 from declarations.structure import StructurePass
-from declarations.xmlform import MAX_ELEMENTS, XmlLines, normalise, parse_form, read_tree, schema_errors, unreadable
+from declarations.xmlform import XmlLines, normalise, parse_form, read_tree, schema_errors, unreadable
 
 if TYPE_CHECKING:
     from declarations.rulebook import Context, FormRules, Rulebook

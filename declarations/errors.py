@@ -40,6 +40,42 @@ class TooLarge(OnewindowError):
     code = "too_large"
 
 
+class TooManyRequests(OnewindowError):
+    """More requests than this caller may make; there is room again after `retry_after` seconds."""
+
+    code = "too_many_requests"
+
+    def __init__(
+        self, message_en: str, message_zh: str = "", *, retry_after: float = 1.0, details: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(message_en, message_zh, details=details)
+        self.retry_after = retry_after
+
+
+class MalwareFound(OnewindowError):
+    """The scanner found malware in what was sent; nothing was kept of it."""
+
+    code = "malware_found"
+
+
+class ContentMismatch(OnewindowError):
+    """The bytes are not of the type that was declared."""
+
+    code = "content_mismatch"
+
+
+class ScannerUnavailable(OnewindowError):
+    """What was sent could not be scanned, and nothing unscanned is taken."""
+
+    code = "scanner_unavailable"
+
+
+class ForbiddenAddress(OnewindowError):
+    """The window does not call this address: it is no public one, or not by a scheme and port it calls."""
+
+    code = "forbidden_address"
+
+
 class InvalidDeclaration(OnewindowError):
     """A readable declaration with faults; nothing was stored or sent."""
 
@@ -82,6 +118,78 @@ class Forbidden(OnewindowError):
     code = "forbidden"
 
 
+class SignatureRefused(Forbidden):
+    """What came is not signed as its sender signs: kept aside, never read. Each reason is a class with a code of its own."""
+
+    code = "signature_refused"
+
+
+class Unsigned(SignatureRefused):
+    """No signature at all."""
+
+    code = "unsigned"
+
+
+class UnknownKey(SignatureRefused):
+    """Signed with a key we do not know."""
+
+    code = "unknown_key"
+
+
+class ExpiredKey(SignatureRefused):
+    """Signed when the key was not in force: after its end, or before its beginning."""
+
+    code = "expired_key"
+
+
+class RevokedKey(SignatureRefused):
+    """Signed with a key that was revoked."""
+
+    code = "revoked_key"
+
+
+class WrongAlgorithm(SignatureRefused):
+    """Signed by another algorithm than the one that belongs to the key and to its sender."""
+
+    code = "wrong_algorithm"
+
+
+class WrongAgency(SignatureRefused):
+    """Signed by another agency, or an answer to another agency's message."""
+
+    code = "wrong_agency"
+
+
+class OutsideWindow(SignatureRefused):
+    """Signed too long ago, or in the future: perhaps seen before and played again."""
+
+    code = "outside_window"
+
+
+class BadSignature(SignatureRefused):
+    """The signature does not fit these bytes, this name, this receiver; or cannot be read."""
+
+    code = "bad_signature"
+
+
+class MandateNotInForce(Forbidden):
+    """No mandate that is in force now covers this act in another organisation's name."""
+
+    code = "mandate_not_in_force"
+
+
+class FiledByAnother(Forbidden):
+    """The principal sees what its agent filed; correcting it is the agent's."""
+
+    code = "filed_by_another"
+
+
+class SharedDocument(Forbidden):
+    """An agency's document that speaks of other organisations' filings too; its bytes are for nobody but the operators."""
+
+    code = "shared_document"
+
+
 class BadRequest(OnewindowError):
     """A parameter or header that cannot be understood."""
 
@@ -92,6 +200,12 @@ class StorageUnavailable(OnewindowError):
     """The database cannot take writes now; nothing was stored."""
 
     code = "storage_unavailable"
+
+
+class SealedDataUnreadable(OnewindowError):
+    """What is stored cannot be read: it was altered, or the key it was sealed under is not here."""
+
+    code = "sealed_data_unreadable"
 
 
 class AgencyUnavailable(OnewindowError):

@@ -13,11 +13,10 @@ from xml.sax.saxutils import escape
 from declarations.dictionary import Form, Group
 from declarations.faults import LIMIT, Fault
 from declarations.form import Declaration, Row
+from declarations.limits import MAX_DEPTH, MAX_ELEMENTS, MAX_VALUE
 from declarations.words import NOT_XML, FaultWords, shown
-from declarations.xmlform import BLANKS, MAX_ELEMENTS, MAX_VALUE, unreadable
+from declarations.xmlform import BLANKS, unreadable
 
-MAX_DEPTH = 100
-"""Where a fault of nesting points; the deepest form has five levels."""
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]|[^\s{}\[\],:"]+|\n')
 
 
@@ -93,7 +92,8 @@ def parse_json(data: bytes, words: FaultWords) -> Object:
     except _TooMany as error:
         raise unreadable(words, "F-TOO-LARGE", None, str(MAX_ELEMENTS)) from error
     except _Constant as error:
-        line = next(line for token, line in _tokens(text) if token == str(error))
+        # the reader stops at the constant even where it runs on into other characters
+        line = next((line for token, line in _tokens(text) if token.startswith(str(error))), None)
         raise unreadable(words, "F-MALFORMED", line, f"{error} is not JSON") from error
     if not isinstance(found, Object):
         raise unreadable(words, "F-ROOT", 1, _kind(found), expected="{…}")

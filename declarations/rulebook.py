@@ -18,11 +18,11 @@ from declarations.codelists import CodeLists
 from declarations.compiler import Program
 from declarations.dictionary import Form, load_form
 from declarations.errors import BadConfiguration
+from declarations.parsing import Unparsable, parse_xml
 from declarations.rules.engine import rule_set
 from declarations.tablecontext import TableContext
 from declarations.tables import MessageTable, TableFaults
 from declarations.words import FaultWords
-from declarations.xmlform import parse_xml
 
 PROFILES = "mappings/profiles.csv"
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -176,6 +176,7 @@ def _profiles(bundle: Bundle) -> dict[str, Profile]:
 def _compile(bundle: Bundle, path: str) -> etree.XMLSchema:
     try:
         return etree.XMLSchema(parse_xml(bundle.data(path)))
-    except (etree.XMLSchemaParseError, etree.XMLSyntaxError) as error:
-        fault = table_fault(path, error.lineno, "", f"不是可用的 XSD：{error}", f"is no schema: {error}")
+    except (etree.XMLSchemaParseError, Unparsable) as error:
+        line = error.line if isinstance(error, Unparsable) else error.lineno
+        fault = table_fault(path, line, "", f"不是可用的 XSD：{error}", f"is no schema: {error}")
         raise BadConfiguration(f"{path} is no schema: {error}", f"{path} 不是可用的 XSD", faults=[fault]) from error

@@ -14,11 +14,12 @@ from declarations.dictionary import Form
 from declarations.errors import InvalidDeclaration
 from declarations.faults import LIMIT, Fault
 from declarations.form import Declaration
+from declarations.parsing import parse_xml
 from declarations.routing import CARRIED, Leg, carried_values, plan
 from declarations.tablecontext import MissingValue
 from declarations.tables import MessageTable
 from declarations.trace import Refused, Tracer, Written, describe
-from declarations.xmlform import parse_xml, schema_errors
+from declarations.xmlform import schema_errors
 
 if TYPE_CHECKING:
     from declarations.rulebook import Rulebook

@@ -17,8 +17,9 @@ from xmlschema.validators import XsdSimpleType
 from declarations.dictionary import Form, Group, Item
 from declarations.faults import LIMIT, Fault
 from declarations.form import Declaration, Row
+from declarations.limits import MAX_VALUE
 from declarations.words import FaultWords
-from declarations.xmlform import MAX_VALUE, line_of
+from declarations.xmlform import line_of
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 

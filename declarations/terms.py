@@ -16,7 +16,12 @@ COLUMNS = ("what", "status", "archive_days", "remove_days", "file_years", "certa
 ENDED = ("closed", "cancelled", "rejected")
 """Combined statuses after which nothing more has to happen. `released` is not one: the agency still closes the case."""
 RECORDS = ("idempotency", "approval", "process")
-"""What else is removed by age."""
+"""What else is removed by age, when operators have it removed."""
+FORGOTTEN = ("session", "challenge", "throttle", "invitation", "registration", "prepared", "person")
+"""What is kept about people: removed by age without anybody asking. Each counts from its end: a session, challenge or invitation
+from when it expired, a throttle from the last failure, a registration from when it was decided, a prepared filing from when it
+was filed or dropped, a person from leaving the last organisation."""
+BY_AGE = (*RECORDS, *FORGOTTEN)
 MOST_DAYS = 36_525
 
 
@@ -58,7 +63,7 @@ def load_terms(bundle: Bundle) -> Terms:
             for row in rows
             if row["what"] in forms
         ),
-        {row["what"]: _days(row["remove_days"]) for row in rows if row["what"] in RECORDS},
+        {row["what"]: _days(row["remove_days"]) for row in rows if row["what"] in BY_AGE},
     )
 
 
@@ -67,7 +72,7 @@ def _days(text: str) -> timedelta:
 
 
 def _faults(row: TableRow, forms: set[str], seen: set[tuple[str, str]]) -> Iterable[tuple[str, str, str]]:
-    what = (*sorted(forms), *RECORDS)
+    what = (*sorted(forms), *BY_AGE)
     if row["what"] not in what:
         yield "what", f"只能是 {'、'.join(what)}", f"must be one of {', '.join(what)}"
     if (row["what"], row["status"]) in seen:
@@ -76,7 +81,7 @@ def _faults(row: TableRow, forms: set[str], seen: set[tuple[str, str]]) -> Itera
         yield "remove_days", "须为天数", f"must be days, from 1 to {MOST_DAYS}"
     if row["certainty"] not in CERTAINTIES:
         yield "certainty", f"只能是 {'、'.join(CERTAINTIES)}", f"must be one of {', '.join(CERTAINTIES)}"
-    if row["what"] in RECORDS:
+    if row["what"] in BY_AGE:
         for column in ("status", "archive_days", "file_years"):
             if row[column]:
                 yield column, "此处须为空", "must be blank here"

@@ -1,8 +1,7 @@
-"""The one hardened XML parser, and the merged form read from and written to its tree (design.md section 3)."""
+"""The merged form, read from and written to a tree of XML (design.md section 3)."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any, cast
 from xml.sax.saxutils import escape
@@ -12,92 +11,19 @@ from lxml import etree
 from declarations.dictionary import Form
 from declarations.errors import UnreadableDocument
 from declarations.form import Declaration, Row
+from declarations.parsing import Unparsable, parse_xml
 from declarations.words import FaultWords
 
-MAX_VALUE = 20_000
-"""Characters of one value, far beyond any item: longer ones are not even asked about their pattern."""
-MAX_ELEMENTS = 20_000
-"""Five times the largest plausible form; what is larger is refused before anything walks it."""
-_DECLARED = re.compile(rb"""\A\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 BLANKS = " \t\r\n\u3000"
 """What may stand around a value and does not belong to it; U+3000 is the blank of Chinese typing."""
-_CHINESE = {"gb18030", "gbk", "gb2312"}
-_CHINESE_IN_UTF8 = re.compile(rb"[\xe3-\xe9][\x80-\xbf]{2}")
-
-# Entities are never expanded, nothing is fetched, comments and instructions are dropped before anybody reads a value:
-# otherwise `1<!--x-->5` is 15 to the validator and 1 to the mapper.
-# The encoding is ours: by itself libxml2 would also guess UTF-16 or EBCDIC, in which `<!DOCTYPE` is other bytes.
-_PARSER = etree.XMLParser(
-    encoding="utf-8",
-    resolve_entities=False,
-    load_dtd=False,
-    no_network=True,
-    remove_comments=True,
-    remove_pis=True,
-    remove_blank_text=True,
-    collect_ids=False,
-    huge_tree=False,
-)
-
-
-def to_utf8(data: bytes) -> bytes:
-    """The document as UTF-8 without byte-order mark; what its declaration says of the encoding no longer counts.
-
-    UTF-8 and the Chinese family (GB18030 holds GBK and GB2312) are what traders' systems write. Raises UnicodeDecodeError,
-    or LookupError for another encoding.
-    """
-    if data.startswith(b"\xef\xbb\xbf"):
-        return data[3:]
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in data[:4]:
-        raise LookupError("UTF-16 or UTF-32")
-    declared = _DECLARED.match(data)
-    encoding = declared[1].decode().lower() if declared else "utf-8"
-    if encoding in ("utf-8", "utf8", "us-ascii"):
-        return data
-    if encoding not in _CHINESE:
-        raise LookupError(encoding)
-    if _is_utf8(data):
-        raise LookupError(f"{encoding} is declared but the text is UTF-8")
-    # gb18030 decodes what the two older names mean
-    return data.decode("gb18030").encode()
-
-
-def _is_utf8(data: bytes) -> bool:
-    """Whether Chinese text declared as GB18030 is UTF-8 after all: read as declared it would be other characters, silently."""
-    if _CHINESE_IN_UTF8.search(data) is None:
-        return False
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def parse_xml(data: bytes) -> etree._Element:
-    """Parse bytes into a tree. Raises what `to_utf8` does, ValueError for a DOCTYPE, or etree.XMLSyntaxError."""
-    text = to_utf8(data)
-    if b"!" in text and b"<!DOCTYPE" in text:  # one character is found thirty times as fast
-        raise ValueError("DOCTYPE")
-    return etree.fromstring(text, _PARSER)
 
 
 def parse_form(data: bytes, words: FaultWords) -> etree._Element:
     """The tree of a trader's document; raises UnreadableDocument with one fault in words."""
     try:
-        root = parse_xml(data)
-    except UnicodeDecodeError as error:
-        raise unreadable(words, "F-ENCODING", data.count(b"\n", 0, error.start) + 1, error.reason) from error
-    except LookupError as error:
-        raise unreadable(words, "F-ENCODING", 1, str(error)) from error
-    except etree.XMLSyntaxError as error:
-        code = "F-TOO-DEEP" if "depth" in (error.msg or "") else "F-MALFORMED"
-        if "not proper UTF-8" in (error.msg or "") or "encoding" in (error.msg or "").lower():
-            code = "F-ENCODING"
-        raise unreadable(words, code, error.lineno, error.msg or "") from error
-    except ValueError as error:
-        line = data.count(b"\n", 0, data.find(b"<!DOCTYPE")) + 1
-        raise unreadable(words, "F-DOCTYPE", line, str(error)) from error
-    return root
+        return parse_xml(data)
+    except Unparsable as why:
+        raise unreadable(words, f"F-{why.reason}", why.line, why.said) from why
 
 
 def unreadable(

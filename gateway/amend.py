@@ -12,20 +12,22 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from declarations.errors import InvalidDeclaration, MoveNotAllowed, NotFound
+from declarations.errors import InvalidDeclaration, MoveNotAllowed
 from declarations.routing import Leg
 from declarations.split import render
 from declarations.status import DONE, LegStatus
-from gateway import filing, finding
-from gateway.database.stores import archive, declarations, entries, idempotency, inbox, messages, outbox, search
+from gateway import filing, finding, mandates, receipts, tenancy
+from gateway.database.stores import declarations, entries, idempotency, inbox, messages, outbox, search
 from gateway.database.types import AnyRow
 from gateway.filing import Form, Made, leg_of
 from gateway.identity import Caller
 from gateway.journal import entry
 from gateway.notices import Queued
 from gateway.observe import metrics
+from gateway.organisations import duties
 from gateway.standing import combined_of, legs_of, settle
-from gateway.submit import Key, Reply, acts_of_acceptance, checked, explained, filed_reply
+from gateway.submit import Closing, Key, Reply, acts_of_acceptance, checked, explained, filed_reply
+from gateway.tenancy import owned
 
 if TYPE_CHECKING:
     from gateway.wiring import Window
@@ -46,29 +48,42 @@ async def refile(
     media_type: str,
     idempotency_key: str | None = None,
     check_only: bool = False,
+    closing: Closing | None = None,
 ) -> Reply:
     """Files a corrected version. Raises MoveNotAllowed when no leg was rejected or withdrawn, or the correction is of another
     filing (reference, direction, an agency left out that has the message); else like `submit`."""
     if not check_only:
         window.condition.require_room()
+        if closing is None:
+            await duties.require_direct(window, caller)
     key = None if check_only else Key.of(caller, f"versions:{declaration_id}", idempotency_key, body, media_type)
     if key is not None and (kept := await window.database.read(key.replayed)) is not None:
         return kept
     before = await window.database.read(lambda connection: owned(connection, caller, declaration_id))
     form = filing.read(window, body, media_type)
     _same_filing(before, form)
+    scope = window.mandates.scope(form.declaration)
+
+    def admit(connection: Connection, hold: bool = False) -> Caller:
+        return mandates.require_correction(connection, window, caller, before, scope, hold=hold)
+
+    actor = await window.database.read(admit)
     number = before.version + 1
-    made = filing.make_messages(window, caller, form, declaration_id, number)
-    version = filing.version_row(window, caller, form, declaration_id, number)
+    made = filing.make_messages(window, actor, form, declaration_id, number, signed=not check_only)
+    version = filing.version_row(window, actor, form, declaration_id, number)
     if check_only:
         await window.database.read(lambda connection: _decide(connection, window, before, form, made))
-        return await checked(window, caller, form, declaration_id)
+        return await checked(window, actor, form, declaration_id)
+    version["receipt"] = receipts.receipt(window, actor, form.reference, version)
 
     def store(connection: Connection) -> tuple[Reply, set[Queued]]:
         declarations.lock(connection, declaration_id)
         if key is not None and (first := key.replayed(connection)) is not None:
             return first, set()
         now = owned(connection, caller, declaration_id)
+        under = admit(connection, hold=True)
+        if closing is not None:
+            closing(connection, declaration_id)
         if now.version != before.version:
             raise _not_allowed("another version was filed at the same time", "同时有另一版本提交")
         fresh = _decide(connection, window, now, form, made)
@@ -76,20 +91,21 @@ async def refile(
             raise _not_allowed("another version was filed at the same time", "同时有另一版本提交")
         carried_over = _replace(connection, now, fresh, form.at)
         if fresh.messages:
-            messages.add(connection, fresh.messages, fresh.bodies, form.at)
+            messages.add(connection, fresh.messages, fresh.bodies, form.at, made.signatures)
         outbox.add(connection, fresh.outbox(form.urgent))
-        keys = finding.key_rows(finding.form_keys(form.declaration), caller.organisation_id, declaration_id)
+        keys = finding.key_rows(finding.form_keys(form.declaration), tenancy.sides(now), declaration_id)
         search.add_missing(connection, keys)
-        acts = acts_of_acceptance("refiled", caller, version, fresh)
+        acts = acts_of_acceptance("refiled", under, version, fresh)
         facts = {name: version[name] for name in ("organisation_id", "declaration_id", "version")}
         acts += [entry("carried_over", **facts, at=form.at, agency=agency) for agency in carried_over]
         entries.add(connection, acts)
         queued = settle(connection, window, declaration_id, form.at)
-        reply = _reply(connection, window, declaration_id, form)
+        reply = _reply(connection, window, declaration_id, form, mandates.shown(under), version["receipt"])
         if key is not None:
             idempotency.ADDED.run(connection, [key.row(reply, form.at)])
         return reply, queued | fresh.queued
 
+    await window.vault.ready(caller.organisation_id)
     try:
         reply, queued = await window.database.write(store)
     except MoveNotAllowed:
@@ -115,17 +131,17 @@ async def withdraw(window: Window, caller: Caller, declaration_id: str) -> Reply
     def stop(connection: Connection) -> Reply:
         declarations.lock(connection, declaration_id)
         declaration = owned(connection, caller, declaration_id)
+        under = mandates.require_withdrawal(connection, window, caller, declaration)
         rows = messages.current(connection, declaration_id)
         stopped = [row for row in rows if _stop(connection, row, at)]
         left = [row for row in rows if row not in stopped and row.delivery != "withdrawn"]
         if not stopped:
             raise _too_late(window, left)
         facts = {"organisation_id": declaration.organisation_id, "declaration_id": declaration_id}
-        acts = [
-            entry("withdrawn", **facts, version=row.version, at=at, agency=row.agency, actor=caller.name)
-            for row in stopped
-        ]
-        entries.add(connection, acts)
+        said = mandates.told(under) or mandates.by_principal(caller, declaration)
+        for row in stopped:
+            act = entry("withdrawn", **facts, version=row.version, at=at, agency=row.agency, actor=caller.name, **said)
+            entries.add(connection, [act, *mandates.used(under, act)])
         settle(connection, window, declaration_id, at)
         after = declarations.get(connection, declaration_id)
         assert after is not None
@@ -145,21 +161,6 @@ async def withdraw(window: Window, caller: Caller, declaration_id: str) -> Reply
         )
 
     return await window.database.write(stop)
-
-
-def owned(connection: Connection, caller: Caller, declaration_id: str) -> AnyRow:
-    """The caller's declaration; raises NotFound for another's as for none."""
-    row = declarations.get(connection, declaration_id)
-    if row is None:
-        gone = archive.get(connection, declaration_id)
-        if gone is not None and gone.organisation_id == caller.organisation_id:
-            raise NotFound(
-                f"declaration {declaration_id} ({gone.reference}, {gone.status}) was archived and removed",
-                f"申报 {declaration_id}（{gone.reference}，{gone.status}）已归档并清理",
-            )
-    if row is None or row.organisation_id != caller.organisation_id:
-        raise NotFound(f"there is no declaration {declaration_id!r}", f"没有申报 {declaration_id}")
-    return row
 
 
 def _same_filing(before: AnyRow, form: Form) -> None:
@@ -268,12 +269,19 @@ def _stop(connection: Connection, row: AnyRow, at: datetime) -> bool:
     return True
 
 
-def _reply(connection: Connection, window: Window, declaration_id: str, form: Form) -> Reply:
+def _reply(
+    connection: Connection,
+    window: Window,
+    declaration_id: str,
+    form: Form,
+    on_behalf_of: dict[str, str] | None,
+    receipt: str,
+) -> Reply:
     after = declarations.get(connection, declaration_id)
     assert after is not None
     words = window.words.of("combined", after.status)
     legs = [row._asdict() for row in messages.current(connection, declaration_id)]
-    return filed_reply(after._asdict(), form, legs, words.name_zh, words.name_en)
+    return filed_reply(after._asdict(), form, legs, words.name_zh, words.name_en, on_behalf_of, receipt)
 
 
 def _too_late(window: Window, left: list[AnyRow]) -> MoveNotAllowed:

@@ -1,10 +1,10 @@
 """Archive: an ended declaration as one file that explains itself without the database.
 
-    archive/YYYY/MM/<declaration id>.<digest>.zip    by the month of acceptance
-    archive/tables/<digest>.zip                      the tables it was accepted under, once for all declarations
+    archive/YYYY/MM/<declaration id>.<digest>.zip.sealed    by the month of acceptance; opened with the master key alone
+    archive/tables/<digest>.zip                             the tables it was accepted under, once for all declarations
 
 A file is written whole (temporary name, flushed, linked) before the database says it is there, and never overwritten: a
-declaration that changed after being archived gets a second file. The same content gives the same bytes.
+declaration that changed after being archived gets a second file. Before it is sealed the same content gives the same bytes.
 """
 
 from __future__ import annotations
@@ -23,13 +23,16 @@ import orjson
 import structlog
 from sqlalchemy import Connection
 
-from adapters.transports.folder import place
-from declarations.errors import StorageUnavailable
+from adapters.transports.boxes import place
+from declarations.errors import SealedDataUnreadable, StorageUnavailable
+from declarations.limits import MAX_ARCHIVED
 from declarations.rulebook import SHANGHAI
 from declarations.terms import Term, load_terms
-from gateway import ended
+from declarations.unzipping import DEFLATE_AT_MOST, Unpackable, unzip
+from gateway import ended, sealed, sealedfiles
 from gateway.database.stores import archive, bundles, declarations, entries, inbox, messages
 from gateway.database.types import AnyRow
+from gateway.masters import Masters
 
 if TYPE_CHECKING:
     from gateway.wiring import Window
@@ -38,6 +41,8 @@ log = structlog.get_logger(__name__)
 MANIFEST = "manifest.json"
 KEYS = "search_keys.json"
 FORMAT = "onewindow-archive-1"
+SUFFIX = ".zip.sealed"
+"""Of a declaration's file. Tables are nobody's secret: theirs is a plain ZIP."""
 PAGE = 200
 SCANNED_FOR = 1_000
 """Declarations for which search keys and Idempotency-Keys are read through once."""
@@ -102,9 +107,10 @@ async def _archive(window: Window, row: AnyRow, keys: list[dict[str, str]], file
     members[KEYS] = orjson.dumps(keys, option=_JSON)
     members["idempotency.json"] = orjson.dumps(filed, option=_JSON)
     about = {"declaration_id": row.id, "reference": row.reference, "status": row.status, "tables": digests}
-    data = await asyncio.to_thread(pack, members, about)
+    packed = await asyncio.to_thread(pack, members, about)
+    data = await window.vault.seal_file(row.organisation_id, place_of(row.id), packed)
     sha256 = hashlib.sha256(data).hexdigest()
-    file = f"{row.created_at.astimezone(SHANGHAI):%Y/%m}/{row.id}.{sha256[:12]}.zip"
+    file = f"{row.created_at.astimezone(SHANGHAI):%Y/%m}/{row.id}.{sha256[:12]}{SUFFIX}"
     root = window.settings.archive_dir
     try:
         for digest in digests:
@@ -120,7 +126,10 @@ async def _archive(window: Window, row: AnyRow, keys: list[dict[str, str]], file
         kept = declarations.get(connection, row.id)
         if kept is None or kept.updated_at != row.updated_at:
             return False
-        facts = {name: getattr(kept, name) for name in ("organisation_id", "form", "reference", "status", "updated_at")}
+        facts = {
+            name: getattr(kept, name)
+            for name in ("organisation_id", "principal_id", "form", "reference", "status", "updated_at")
+        }
         facts |= {"declaration_id": row.id, "file": file, "sha256": sha256, "archived_at": window.clock()}
         archive.record(connection, facts, archive.numbers_of(connection, row.id))
         return True
@@ -189,10 +198,10 @@ def pack(members: Mapping[str, bytes], about: Mapping[str, Any]) -> bytes:
 def unpack(data: bytes) -> dict[str, bytes]:
     """The members of an archive file, the manifest too; raises ValueError when one is not what the manifest says."""
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as file:
-            members = {name: file.read(name) for name in file.namelist()}
+        # ours, and whole: a limit that is too low would lose what was kept
+        members = unzip(data, members=1_000_000, unpacked=MAX_ARCHIVED, ratio=DEFLATE_AT_MOST)
         listed = orjson.loads(members[MANIFEST])["members"]
-    except (zipfile.BadZipFile, KeyError, orjson.JSONDecodeError) as error:
+    except (Unpackable, KeyError, orjson.JSONDecodeError) as error:
         raise ValueError(f"no archive file: {error}") from error
     told = {name: each["sha256"] for name, each in listed.items()}
     found = {name: hashlib.sha256(content).hexdigest() for name, content in members.items() if name != MANIFEST}
@@ -201,13 +210,44 @@ def unpack(data: bytes) -> dict[str, bytes]:
     return members
 
 
-def verified(root: Path, file: str, sha256: str) -> dict[str, bytes] | None:
-    """The members of an archive file, None when it is missing or not the one that was written."""
+def verified(root: Path, file: str, sha256: str) -> bytes | None:
+    """The bytes of an archive file, None when it is missing or not the one that was written."""
     try:
         data = (root / file).read_bytes()
-        return unpack(data) if hashlib.sha256(data).hexdigest() == sha256 else None
-    except (OSError, ValueError):
+    except OSError:
         return None
+    return data if hashlib.sha256(data).hexdigest() == sha256 else None
+
+
+async def opened(window: Window, declaration_id: str, file: str, sha256: str) -> dict[str, bytes] | None:
+    """The members of a declaration's archive file; None when it is missing, is not the one that was written, or does not open."""
+    data = await asyncio.to_thread(verified, window.settings.archive_dir, file, sha256)
+    if data is None:
+        return None
+    try:
+        packed = await window.vault.open_file(place_of(declaration_id), data)
+        return await asyncio.to_thread(unpack, packed)
+    except (SealedDataUnreadable, ValueError) as error:
+        log.error("archive file does not open", file=file, reason=str(error))
+        return None
+
+
+def open_apart(masters: Masters, path: Path) -> dict[str, bytes]:
+    """The members of an archive file with nothing but master keys: no window, no database.
+
+    Raises SealedDataUnreadable and ValueError.
+    """
+    data = path.read_bytes()
+    parts = sealedfiles.read(data)
+    if parts is None:
+        return unpack(data)
+    # the file's name begins with the declaration's id, which its content is bound to
+    return unpack(parts.open(place_of(path.name.partition(".")[0]), parts.own_key(masters)))
+
+
+def place_of(declaration_id: str) -> bytes:
+    """What an archive file is bound to."""
+    return sealed.place("archive", "file", (declaration_id,))
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -1,4 +1,5 @@
-"""Ask: what people and programs want to know about a declaration. Reads only; every answer is made for JSON."""
+"""Ask: what people and programs want to know about a declaration; every answer is made for JSON. It changes nothing; who looked
+at stored bytes or at where a value came from is journalled."""
 
 from __future__ import annotations
 
@@ -13,12 +14,12 @@ from declarations.errors import BadRequest, NotFound
 from declarations.explain import explain_message
 from declarations.responses import ANSWERED, COMBINED, DELIVERY, OBLIGATIONS
 from declarations.rulebook import SHANGHAI
-from gateway import finding, ids, showing
-from gateway.amend import owned
-from gateway.database.stores import declarations, entries, inbox, outbox, search
+from gateway import finding, ids, showing, tenancy
+from gateway.database.stores import declarations, entries, inbox, outbox
 from gateway.database.stores import messages as sent
 from gateway.identity import Caller
-from gateway.journal import INTERNAL
+from gateway.journal import INTERNAL, entry
+from gateway.tenancy import owned
 
 if TYPE_CHECKING:
     from gateway.wiring import Window
@@ -68,9 +69,9 @@ async def find(
         older = min(cursor, older) if older else cursor
 
     def read(connection: Connection) -> dict[str, Any]:
-        rows = search.find(
+        rows = tenancy.found(
             connection,
-            caller.organisation_id,
+            caller,
             keys=keys,
             state=state,
             kind_open=obligation,
@@ -103,9 +104,10 @@ async def timeline(window: Window, caller: Caller, declaration_id: str) -> dict[
     """Acts of the window and answers of agencies, by the time they speak of. Answers to older versions are marked."""
 
     def read(connection: Connection) -> dict[str, Any]:
-        owned(connection, caller, declaration_id)
+        found = owned(connection, caller, declaration_id)
+        names = showing.names(connection, [found])
         acts = [
-            (row.at, 0, showing.act(window, row))
+            (row.at, 0, showing.act(window, row, caller, found, names))
             for row in entries.of_declaration(connection, declaration_id)
             if row.code not in INTERNAL
         ]
@@ -127,6 +129,7 @@ async def messages(window: Window, caller: Caller, declaration_id: str) -> dict[
 
     def read(connection: Connection) -> dict[str, Any]:
         found = owned(connection, caller, declaration_id)
+        records = showing.records(window, inbox.answers_of(connection, declaration_id))
         bodies = sent.body_heads(connection, declaration_id)
         items = [
             {
@@ -168,6 +171,7 @@ async def messages(window: Window, caller: Caller, declaration_id: str) -> dict[
                 "sha256": row.sha256,
                 "size": row.size,
                 "at": row.received_at,
+                "records": records[row.id],
             }
             for row in inbox.documents_of(connection, declaration_id)
         ]
@@ -190,12 +194,14 @@ async def message_bytes(window: Window, caller: Caller, declaration_id: str, mes
         body = sent.body(connection, message_id)
         if message is not None and message.declaration_id == declaration_id and body is not None:
             return bytes(body.body), "application/xml", f"{message.exchange_name}.xml"
-        document = inbox.get(connection, message_id)
-        if document is not None and any(row.id == message_id for row in inbox.documents_of(connection, declaration_id)):
+        document = tenancy.document(connection, window, caller, declaration_id, message_id)
+        if document is not None:
             return bytes(document.body), "application/xml", document.name or f"{message_id}.xml"
         raise NotFound(f"this declaration has no message {message_id!r}", f"该申报没有报文 {message_id}")
 
-    return await window.database.read(read)
+    found = await window.database.read(read)
+    await _looked(window, caller, declaration_id, message_id=message_id)
+    return found
 
 
 async def explain(
@@ -224,7 +230,26 @@ async def explain(
         facts = {"declaration_id": declaration_id, "version": row.version, "agency": agency, "message": row.message}
         return {**facts, "message_id": row.id, "table_version": row.table_version, "items": values}
 
-    return await window.database.read(read)
+    found = await window.database.read(read)
+    await _looked(window, caller, declaration_id, message_id=found["message_id"], explained=target or pointer or "")
+    return found
+
+
+async def _looked(
+    window: Window, caller: Caller, declaration_id: str, message_id: str, explained: str | None = None
+) -> None:
+    """Who looked at what was declared is in the journal before it is shown; nothing is shown when that fails."""
+    act = entry(
+        "looked",
+        at=window.clock(),
+        organisation_id=caller.organisation_id,
+        declaration_id=declaration_id,
+        actor=caller.name,
+        message_id=message_id,
+    )
+    if explained is not None:
+        act["details"]["explained"] = explained
+    await window.database.write(lambda connection: entries.add(connection, [act]))
 
 
 async def operator_faults(window: Window) -> dict[str, Any]:

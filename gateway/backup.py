@@ -1,5 +1,8 @@
 """Backup: the database as of one moment, then secrets, exchange folders and archive, in a directory with a manifest.
 
+The master key is not in it unless asked for: payloads in the copied database and archive are sealed under it, and who finds a
+backup must not find the key beside it. The manifest names its fingerprint.
+
 Taken beside a running window: no lock is taken, filings go on. The database comes first, so that an answer taken up in between is
 in the copied exchange folder at least. The directory bears its name only when all of it is there and flushed.
 """
@@ -20,15 +23,18 @@ from typing import Any
 import orjson
 from sqlalchemy import URL, make_url
 
-from adapters.transports.folder import ARCHIVE, FAIL, IN, OUT, TEMPORARY
+from adapters.transports.boxes import TEMPORARY
+from adapters.transports.folder import ARCHIVE, FAIL, IN, OUT
 from declarations.errors import BadConfiguration, StorageUnavailable
-from gateway import pgtools
+from gateway import masters, pgtools
 from gateway.config import Settings
+from gateway.masters import Masters
 
 MANIFEST = "manifest.json"
 FORMAT = "onewindow-backup-1"
 DATABASES = {"sqlite": "database.sqlite", "postgresql": "database.pgdump"}
 FOLDERS = ("secrets", "exchange", "archive")
+MASTER_KEYS = masters.FOLDER
 _LAST_FIRST = (OUT, IN, FAIL, ARCHIVE)
 """A file moves from left to right while it is copied: seen on the left, or after its move on the right."""
 _CHUNK = 1 << 20
@@ -40,8 +46,10 @@ def folder_of(settings: Settings, name: str) -> Path:
     return found
 
 
-def take(settings: Settings, target: Path, now: datetime) -> dict[str, Any]:
+def take(settings: Settings, target: Path, now: datetime, *, with_master_key: bool = False) -> dict[str, Any]:
     """Writes a backup into `target`, which must not exist or be empty; returns the manifest without its list of files.
+
+    `with_master_key`: the files of the master key too; such a backup is worth as much as everything that was ever filed.
 
     Raises BadConfiguration for a target that is not empty, StorageUnavailable when the database or the disk fails.
     """
@@ -56,13 +64,18 @@ def take(settings: Settings, target: Path, now: datetime) -> dict[str, Any]:
         backend = make_url(settings.database_url).get_backend_name()
         _database(make_url(settings.database_url), made / DATABASES[backend])
         for name in FOLDERS:
-            _copy(folder_of(settings, name), made / name)
+            _copy(
+                folder_of(settings, name),
+                made / name,
+                leave_out=MASTER_KEYS if name == "secrets" and not with_master_key else None,
+            )
         manifest = {
             "format": FORMAT,
             "taken_at": now.isoformat(),
             "database": DATABASES[backend],
             "backend": backend,
             "program": version("onewindow"),
+            "master_keys": masters_of(settings).ids,
         }
         members = {path.relative_to(made).as_posix(): _described(path) for path in _files(made)}
         text = orjson.dumps({**manifest, "files": members}, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
@@ -102,6 +115,11 @@ def read_manifest(source: Path) -> dict[str, Any]:
     return manifest
 
 
+def masters_of(settings: Settings) -> Masters:
+    """The master keys these settings know."""
+    return Masters(settings.secrets_dir, settings.master_key.get_secret_value())
+
+
 def _database(url: URL, target: Path) -> None:
     if url.get_backend_name() == "postgresql":
         pgtools.dump(url, target)
@@ -125,12 +143,14 @@ def _database(url: URL, target: Path) -> None:
         raise StorageUnavailable(f"the copied database is damaged: {found}", f"复制的数据库已损坏：{found}")
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy(source: Path, target: Path, leave_out: str | None = None) -> None:
     """A folder as it is; files that go while it is copied have been taken by somebody, and are found where they went."""
     target.mkdir(mode=0o700)
     if not source.is_dir():
         return
     for path in _files(source):
+        if leave_out is not None and path.is_relative_to(source / leave_out):
+            continue
         copy = target / path.relative_to(source)
         copy.parent.mkdir(parents=True, exist_ok=True)
         try:

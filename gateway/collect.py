@@ -47,7 +47,14 @@ class Collector:
         taken = 0
         for incoming in await channel.collect():
             try:
-                received = await arrived(self._window, self._agency, incoming.body, incoming.name, incoming.problem)
+                received = await arrived(
+                    self._window,
+                    self._agency,
+                    incoming.body,
+                    incoming.name,
+                    incoming.problem,
+                    signature=incoming.signature,
+                )
                 await channel.finish(incoming, received.state != "quarantined")
                 taken += 1
             except StorageUnavailable:

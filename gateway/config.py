@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from declarations.errors import BadConfiguration
@@ -18,7 +18,7 @@ OTHER_PREFIXES = ("ONEWINDOW_SIM_",)
 
 
 class Settings(BaseSettings):
-    """One window. Paths left empty stand below `data_dir`; secrets are files, never settings."""
+    """One window. Paths left empty stand below `data_dir`; secrets are files, but for the master key, which may be either."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
@@ -44,10 +44,26 @@ class Settings(BaseSettings):
     """A row of `mappings/profiles.csv`."""
     rehearsal: bool = False
     secrets_dir: Path = Path()
+    master_key: SecretStr = SecretStr("")
+    """Master keys in Base64, newest first, commas between, where they must not lie in a file (`<secrets_dir>/master/*.key`)."""
     exchange_dir: Path = Path()
     """One folder below it for each agency with a folder channel."""
     agency_urls: dict[str, str] = {"inspection": "http://127.0.0.1:8092/messages"}
     max_body_bytes: int = Field(default=10_000_000, gt=0)
+    rate_per_address: float = Field(default=50.0, ge=0)
+    """Requests of one address in a second, twice as many at once; 0: any number. Of each program by itself."""
+    rate_per_organisation: float = Field(default=200.0, ge=0)
+    """The same for an organisation, agency or operator, from all its addresses."""
+    rate_public_per_minute: float = Field(default=30.0, ge=0)
+    """Acts of one address in a minute at doors that are open to all (log-in, registration); so many at once."""
+    rate_limit_loopback: bool = False
+    """Whether callers on the machine itself are limited too."""
+    scanner: str = ""
+    """What looks for malware in what is sent: `clamd:/path/to/socket`, `clamd:host:port`, or `command:/path …`, which gets the
+    bytes on standard input and ends with 0 (clean) or 1 (malware). Empty: nothing is scanned."""
+    scanner_required: bool = True
+    """Whether what cannot be scanned is refused (503), rather than taken unscanned with a warning in the log."""
+    scanner_seconds: float = Field(default=10.0, gt=0)
     filer: dict[str, str] = {}
     """Who files, for the values of `mappings/filing.csv` that a log-in will give later (filer_name, typist_id …)."""
     delivery_batch: int = Field(default=50, gt=0)
@@ -71,10 +87,53 @@ class Settings(BaseSettings):
     storage_reserve_bytes: int = Field(default=64_000_000, ge=0)
     """Embedded default: with less room than this on the disk of `data_dir` filings are refused (503), so that what is under way
     can still be recorded; 0: no reserve."""
+    journal_seconds: float = Field(default=5.0, gt=0)
+    """How often what the journal got is linked into its chains and sealed in a signed batch."""
+    timestamp_url: str = ""
+    """An outside authority (RFC 3161) that timestamps the journal's batches; empty: the window's own signed time alone."""
+    timestamp_seconds: float = Field(default=60.0, gt=0)
+    """How long after a timestamped batch the next one is asked for; each covers all batches before."""
     retake_seconds: float = Field(default=30.0, gt=0)
     """A document kept and not taken up within that time is looked for: the notice of it was lost."""
     drain_seconds: float = Field(default=10.0, gt=0)
     """What is under way gets this long to end after SIGTERM."""
+    tls_certificate: Path | None = None
+    """The server's certificate with its chain (PEM): `serve` ends TLS itself. Unset: plain HTTP, or a terminator in front."""
+    tls_key: Path | None = None
+    tls_client_ca: Path | None = None
+    """The authorities whose certificates people log in with (PEM, each that issues them directly). Unset: no certificates."""
+    tls_client_crl: Path | None = None
+    """Their revocation lists (PEM), one of each authority; read again when the file changes. Unset: nothing is revoked."""
+    trusted_proxies: str = ""
+    """Addresses and networks of terminators in front, commas between: only theirs are X-Forwarded-For and the header below."""
+    client_certificate_header: str = ""
+    """The header in which they pass a client's certificate: PEM, percent-encoded (nginx: $ssl_client_escaped_cert)."""
+    public_url: str = ""
+    """Where people reach the window, as `https://window.example`. Empty: its own host and port."""
+    session_idle_minutes: float = Field(default=30.0, gt=0)
+    """A session that nobody uses for so long is over."""
+    session_hours: float = Field(default=12.0, gt=0)
+    """A session is over after so long however it is used."""
+    access_token_minutes: float = Field(default=60.0, gt=0)
+    """How long an access token of an OAuth2 client opens doors."""
+    oidc_issuer: str = ""
+    """The OpenID Provider people may log in with; empty: none. Its secret, if any: `<secrets_dir>/oidc/client_secret`."""
+    oidc_client_id: str = ""
+    oidc_algorithm: Literal["RS256", "PS256", "ES256", "EdDSA"] = "RS256"
+    """What the provider signs with; nothing else is taken."""
+    oidc_link_by_email: bool = True
+    """Whether an e-mail address that the provider has verified finds the account with that log-in or address the first time."""
+
+    @property
+    def tls(self) -> bool:
+        """Whether people reach the window by TLS, ended here or in front."""
+        return self.tls_certificate is not None or self.public_url.startswith("https://")
+
+    @property
+    def public_address(self) -> str:
+        """Where people reach it, without a slash at the end."""
+        own = f"{'https' if self.tls_certificate else 'http'}://{self.host}:{self.port}"
+        return (self.public_url or own).rstrip("/")
 
     @field_validator("tables_dir", "data_dir")
     @classmethod

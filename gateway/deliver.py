@@ -17,10 +17,18 @@ import structlog
 from sqlalchemy import Connection
 
 from adapters.agency import Outgoing
-from declarations.errors import AgencyRefused, AgencyUnavailable, OnewindowError, OutcomeUnknown, StorageUnavailable
+from declarations.errors import (
+    AgencyRefused,
+    AgencyUnavailable,
+    OnewindowError,
+    OutcomeUnknown,
+    SealedDataUnreadable,
+    StorageUnavailable,
+)
 from gateway import ids, outcome
-from gateway.database.stores import controls, outbox
+from gateway.database.stores import controls, messages, outbox
 from gateway.database.types import AnyRow
+from gateway.exchange import sent_as
 from gateway.observe import metrics, tracing
 
 if TYPE_CHECKING:
@@ -174,6 +182,11 @@ class Deliverer:
 
     async def _outcome(self, row: AnyRow) -> outcome.Outcome:
         """What is to be recorded of this message now: asks, sends or holds."""
+        if row.body is None:
+            return outcome.Parked(SealedDataUnreadable("the stored message cannot be read", "所存报文无法读取"))
+        if self._window.exchange.lacks(self._agency, row.signature):
+            row = await self._signed(row)
+        body, signature = sent_as(row.body, row.signature)
         message = Outgoing(
             message_id=row.message_id,
             declaration_id=row.declaration_id,
@@ -182,7 +195,8 @@ class Deliverer:
             message=row.message,
             reference=row.reference,
             accepted_at=row.accepted_at,
-            body=row.body,
+            body=body,
+            signature=signature,
         )
         # a doubt without a reason is one that two operators decided: it goes again
         doubted = row.delivery == DOUBTED and row.reason_en is not None
@@ -194,6 +208,19 @@ class Deliverer:
                 return self._policy.in_doubt(row, outcome.interrupted())
         error = await self._send(message)
         return outcome.Sent() if error is None else self._policy.failed(row, error)
+
+    async def _signed(self, row: AnyRow) -> AnyRow:
+        """A message accepted before its agency wanted signatures: signed now, once, like any other."""
+        window = self._window
+        facts = {**row._asdict(), "id": row.message_id}
+        signature = window.exchange.sign(facts, row.body, window.clock())
+        if signature is None:
+            return row
+        kept: str = await window.database.write(
+            lambda connection: messages.add_signature(connection, row.message_id, signature)
+        )
+        signed: AnyRow = row._replace(signature=kept)
+        return signed
 
     async def _ask(self, message: Outgoing) -> bool | None:
         """Whether the agency has this message; None when it cannot be told now."""

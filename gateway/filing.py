@@ -56,6 +56,8 @@ class Made:
 
     messages: list[dict[str, Any]] = field(default_factory=list)
     bodies: dict[str, bytes] = field(default_factory=dict)
+    signatures: dict[str, str | None] = field(default_factory=dict)
+    """By message id, of those with bytes."""
 
     def outbox(self, urgent: bool) -> list[dict[str, Any]]:
         trace = tracing.current()
@@ -108,8 +110,10 @@ def version_row(window: Window, caller: Caller, form: Form, declaration_id: str,
     }
 
 
-def make_messages(window: Window, caller: Caller, form: Form, declaration_id: str, number: int) -> Made:
-    """Decides every leg (agency, message, version, id) and renders those that wait for nobody."""
+def make_messages(
+    window: Window, caller: Caller, form: Form, declaration_id: str, number: int, *, signed: bool = True
+) -> Made:
+    """Decides every leg (agency, message, version, id), renders and signs those that wait for nobody; a mere check signs none."""
     made = Made()
     for leg in plan(window.rulebook, form.declaration, form.accepted_on):
         message_id = ids.new_id(ids.MESSAGE, form.at)
@@ -118,6 +122,7 @@ def make_messages(window: Window, caller: Caller, form: Form, declaration_id: st
         row = {
             "id": message_id,
             "organisation_id": caller.organisation_id,
+            "principal_id": caller.for_id,
             "declaration_id": declaration_id,
             "version": number,
             "agency": leg.agency,
@@ -137,6 +142,8 @@ def make_messages(window: Window, caller: Caller, form: Form, declaration_id: st
         made.messages.append(row)
         if body is not None:
             made.bodies[message_id] = body
+            if signed:
+                made.signatures[message_id] = window.exchange.sign(row, body, form.at)
     return made
 
 

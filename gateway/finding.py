@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from declarations.agency import Agency
@@ -64,8 +64,10 @@ def answer_keys(agency: Agency, numbers: dict[str, str | None]) -> set[tuple[str
     return {(kinds[name], value) for name, value in numbers.items() if value}
 
 
-def key_rows(keys: Iterable[tuple[str, str]], organisation_id: str, declaration_id: str) -> list[dict[str, Any]]:
-    """Rows of the search table, each once."""
+def key_rows(
+    keys: Iterable[tuple[str, str]], organisation_ids: Sequence[str], declaration_id: str
+) -> list[dict[str, Any]]:
+    """Rows of the search table, each once for each organisation that may find the declaration."""
     found = {(kind, normalised(value)) for kind, value in keys}
     return [
         {
@@ -76,6 +78,7 @@ def key_rows(keys: Iterable[tuple[str, str]], organisation_id: str, declaration_
             # names have no last digits: `有限公司` would find everybody
             "reversed": value[::-1] if any(character.isdigit() for character in value) else None,
         }
+        for organisation_id in organisation_ids
         for kind, value in sorted(found)
         if value
     ]

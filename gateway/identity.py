@@ -48,6 +48,9 @@ class Caller:
     """Hash of the session's token; None where there is none."""
     for_id: str | None = None
     """The organisation it acts for under a mandate; None: its own."""
+    agency: str = ""
+    """The agency it speaks for, by its name in the tables; empty: none."""
+    for_name: str = ""
     mandate_id: str | None = None
 
 
@@ -133,7 +136,8 @@ def caller_of(window: Window, token: str) -> Caller:
     caller = window.secrets.caller(token)
     if caller is None:
         raise Unauthorised("this token is not known", "令牌无效")
-    return replace(caller, permissions=window.access.of_token(caller.kind))
+    agency = caller.name if caller.kind == "agency" else ""
+    return replace(caller, permissions=window.access.of_token(caller.kind), agency=agency)
 
 
 def create_operator(directory: Path, name: str) -> Path:

@@ -7,6 +7,12 @@ from datetime import datetime
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 DECLARATION, MESSAGE, INBOX, ANSWER, LEASE, APPROVAL = "D", "M", "I", "A", "L", "P"
+MANDATE = "T"
+DATA_KEY = "Y"
+CREDENTIAL = "C"
+MACHINE = "K"
+PERSON = "U"
+ORGANISATION, INVITATION, REGISTRATION, PREPARED = "O", "N", "R", "F"
 _PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
 """Two characters at a time: a declaration and its answers make a hundred ids."""
 
@@ -24,3 +30,8 @@ def new_id(kind: str, at: datetime) -> str:
 def lower_bound(kind: str, at: datetime) -> str:
     """Not greater than any id of `kind` made at `at` or later; greater than any made in an earlier millisecond."""
     return kind + _base32(max(0, int(at.timestamp() * 1000)), 10)
+
+
+def looks_like(kind: str, text: str) -> bool:
+    """Whether a text has the form of an id of `kind`."""
+    return len(text) == 27 and text[0] == kind and set(text[1:]) <= set(ALPHABET)

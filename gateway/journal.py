@@ -39,13 +39,96 @@ ACTS: dict[str, tuple[str, str]] = {
     "replayed": ("按现行映射表重新读取回执", "Stored answers were read again by the tables in force"),
     "archived": ("已归档办结的申报", "Ended declarations were archived"),
     "retention": ("已清理超过保存期限的申报", "Declarations past their term were removed"),
+    "master_key_rotated": ("数据密钥已用新主密钥重新封装", "Data keys were wrapped under a new master key"),
+    "accounts_forgotten": ("已清除注销账户的个人信息", "What was kept about closed accounts was removed"),
+    "old_data_sealed": ("已加密升级前的明文数据", "What was stored in plain before was sealed"),
+    "data_keys_rotated": ("已启用新的数据密钥", "New data keys were made"),
+    "mandate_offered": ("提出委托", "A mandate was offered"),
+    "mandate_accepted": ("委托已确认", "A mandate was accepted"),
+    "mandate_refused": ("委托未获确认", "A mandate was refused"),
+    "mandate_withdrawn": ("委托提议已收回", "The offer of a mandate was taken back"),
+    "mandate_revoked": ("委托已解除", "A mandate was revoked"),
+    "mandate_used": ("受托方依委托办理", "An agent acted under a mandate"),
+    "answer_refused": (
+        "来件签名未通过验证或非该机构应答，已隔离，未作任何更改",
+        "What came was not signed by the agency, or not its to answer: kept aside, nothing was changed",
+    ),
+    "certificate_added": ("账户绑定了数字证书", "A certificate was linked to an account"),
+    "certificate_removed": ("账户解除了数字证书绑定", "A certificate was taken from an account"),
+    "certificate_login_refused": ("数字证书登录被拒绝", "A log-in by certificate was refused"),
+    "openid_linked": ("账户绑定了 OpenID Connect 身份", "An identity of the OpenID Provider was linked to an account"),
+    "openid_unlinked": (
+        "账户解除了 OpenID Connect 身份绑定",
+        "An OpenID Provider's identity was taken from an account",
+    ),
+    "openid_login_refused": ("OpenID Connect 登录被拒绝", "A log-in by OpenID Connect was refused"),
+    "journal_exported": ("导出了日志", "The journal was exported"),
+    "looked": ("查看了申报原文或取值来源", "Stored bytes, or where a value came from, were looked at"),
+    "answered": ("已收到该机构的回执", "An answer of the agency was taken up"),
+    "removed": (
+        "申报已超过保存期限，已从数据库清除，归档文件保留",
+        "Past its term: removed from the database; its archive file stays",
+    ),
+    "tables_changed": ("映射表与规则表有新版本生效", "Other tables came into force"),
+    "restored": ("已从备份恢复", "The window was restored from a backup"),
+    "logged_in": ("登录", "A person logged in"),
+    "logged_out": ("退出登录", "A person logged out"),
+    "login_failed": ("登录失败", "An attempt to log in failed"),
+    "login_throttled": ("登录失败过多，暂停尝试", "So many attempts to log in failed that none is tried for a while"),
+    "organisation_switched": ("切换单位", "A person went on for another organisation"),
+    "password_changed": ("已更改密码", "A password was changed"),
+    "second_factor_added": ("已启用动态口令", "A second factor was added"),
+    "second_factor_removed": ("已停用动态口令", "A second factor was removed"),
+    "recovery_code_used": ("使用了恢复码登录", "A recovery code was used"),
+    "machine_added": ("已签发接口密钥", "A machine's key was made"),
+    "machine_rotated": ("已更换接口密钥", "A machine's key was replaced"),
+    "machine_revoked": ("已吊销接口密钥", "A machine's key was revoked"),
+    "machine_logged_in": ("接口客户端取得访问令牌", "A machine got an access token"),
+    "credential_refused": ("已过期或已吊销的凭证被拒绝", "An expired or revoked credential was refused"),
+    "registration_asked": ("有单位申请注册", "An organisation asked to be let in"),
+    "registrations_seen": ("查看了注册申请", "Registrations were looked at"),
+    "registration_approved": ("注册申请已通过", "A registration was approved"),
+    "registration_refused": ("注册申请未通过", "A registration was refused"),
+    "organisation_seen": ("运行人员查看了单位资料", "An operator looked at an organisation's papers"),
+    "organisation_changed": ("单位信息变更", "The organisation was changed"),
+    "organisation_suspended": ("单位已暂停", "The organisation was suspended"),
+    "organisation_restored": ("单位已恢复", "The organisation's suspension ended"),
+    "papers_changed": ("企业资质变更", "The organisation's papers were changed"),
+    "papers_verified": ("企业资质已核对", "The organisation's papers were compared with the registers"),
+    "papers_used": ("受托方引用了企业资质", "An agent took values of the organisation's papers"),
+    "people_seen": ("查看了人员名单", "The list of people was looked at"),
+    "person_invited": ("邀请了人员", "Somebody was invited"),
+    "invitation_withdrawn": ("邀请已撤回", "An invitation was withdrawn"),
+    "person_joined": ("人员加入单位", "A person joined"),
+    "person_roles_changed": ("人员角色变更", "A person's roles were changed"),
+    "person_removed": ("人员已移出单位", "A person was removed"),
+    "prepared_keyed": ("录入了待申报单", "A form was keyed"),
+    "prepared_seen": ("查看了待申报单", "A prepared form was looked at"),
+    "prepared_reviewed": ("待申报单已复核", "A prepared form was reviewed"),
+    "prepared_returned": ("待申报单已退回", "A prepared form was returned to its keyer"),
+    "prepared_filed": ("待申报单已申报", "A prepared form was signed and filed"),
+    "prepared_dropped": ("待申报单已作废", "A prepared form was dropped"),
 }
 """code -> words zh, en. A row's `details` hold what differs from case to case."""
 
 WINDOW = "window"
 """The actor where nobody but the window itself acted."""
-INTERNAL = frozenset({"viewed", "approval_asked", "approval_granted", "approval_refused", "approval_withdrawn"})
-"""Acts among operators: in the journal for evidence, not in the trader's timeline."""
+OPERATOR = "operator:"
+"""What the name of an actor of the window's operators begins with."""
+INTERNAL = frozenset(
+    {
+        "viewed",
+        "looked",
+        "answered",
+        "removed",
+        "approval_asked",
+        "approval_granted",
+        "approval_refused",
+        "approval_withdrawn",
+        "mandate_used",
+    }
+)
+"""In the journal for evidence, not in the timeline: acts among operators, and what stands there already for the other side."""
 _BELONGS = ("organisation_id", "declaration_id", "version", "agency")
 
 
@@ -70,7 +153,7 @@ def operators(
     """One row for an operator's act. `about`: organisation_id, declaration_id, version, agency, as far as it has them."""
     belongs = tuple((about or {}).get(name) for name in _BELONGS)
     # a client may have the same name
-    return _row(code, at, f"operator:{operator}", belongs, details)
+    return _row(code, at, f"{OPERATOR}{operator}", belongs, details)
 
 
 def _row(code: str, at: datetime, actor: str, belongs: tuple[Any, ...], details: Mapping[str, str]) -> dict[str, Any]:

@@ -13,8 +13,30 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from fastapi_offline import FastAPIOffline
 
 from gateway import problems
-from gateway.api import agencies, codes, declarations, forms, health, openapi, operations
+from gateway.api import (
+    account,
+    agencies,
+    certificates,
+    codes,
+    declarations,
+    docspage,
+    forms,
+    health,
+    login,
+    machines,
+    mandates,
+    openapi,
+    openid,
+    operations,
+    organisations,
+    persons,
+    prepared,
+    registrations,
+)
+from gateway.api import journal as journal_door
+from gateway.api import keys as keys_door
 from gateway.api import metrics as metrics_door
+from gateway.api.guard import Guard
 from gateway.api.requestlog import RequestLog
 from gateway.api.requests import admitted, no_strange_parameters
 from gateway.config import Settings, load_settings
@@ -46,9 +68,8 @@ def create_app(settings: Settings | None = None, *, worker: bool = True, opened:
             finally:
                 await window.stop()
 
-    # the documentation page must open on a closed network, so its scripts come from a package and not from a CDN
     app = FastAPIOffline(
-        docs_url="/docs",
+        docs_url=None,
         redoc_url=None,
         title="onewindow",
         version=_version(),
@@ -57,13 +78,35 @@ def create_app(settings: Settings | None = None, *, worker: bool = True, opened:
     )
     problems.install(app)
     openapi.install(app)
+    app.add_middleware(Guard)
     app.add_middleware(RequestLog)
+    docspage.install(app)
     api = APIRouter(
         prefix="/api/v1", responses=openapi.REFUSALS, dependencies=[Depends(no_strange_parameters), Depends(admitted)]
     )
-    for module in (declarations, forms, codes, agencies, operations):
+    for module in (
+        declarations,
+        forms,
+        codes,
+        agencies,
+        operations,
+        mandates,
+        keys_door,
+        journal_door,
+        login,
+        account,
+        machines,
+        certificates,
+        openid,
+        registrations,
+        organisations,
+        persons,
+        prepared,
+    ):
         api.include_router(module.router)
     app.include_router(api)
+    # without the check of parameters: an OpenID Provider adds its own
+    app.include_router(openid.back, prefix="/api/v1", responses=openapi.REFUSALS, dependencies=[Depends(admitted)])
     app.include_router(health.router)
     app.include_router(metrics_door.router)
     app.add_api_route("/", to_docs, include_in_schema=False)

@@ -6,7 +6,7 @@ That is the order of design.md section 5.4. What fits several filings is never g
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -76,6 +76,26 @@ def match(connection: Connection, agency: str, response: Response, at: datetime)
             # it waits on: what it answers was not sent from here
             early = row.untouched and response.at is not None and not _existing([row], at)
             return None if early else Match(row, False)
+    return None
+
+
+def elsewhere(connection: Connection, agency: str, agencies: Iterable[str], response: Response) -> str | None:
+    """The other agency whose message a response names, by its file, its id or a number that the other gave; None when there is
+    none. The trader's own reference tells nothing: all his messages bear it."""
+    for other in agencies:
+        if other == agency:
+            continue
+        names = exchange_names(response.refers_to_file)
+        told = [row for name in names for row in messages.by_exchange_name(connection, other, name)]
+        ids = (response.refers_to_file, response.refers_to)
+        numbers = (response.agency_reference, response.unified_number)
+        kinds = ("agency_reference", "unified_number")
+        if (
+            told
+            or any(value and messages.by_id(connection, other, value) is not None for value in ids)
+            or any(value and messages.by_number(connection, other, kind, value) for value in numbers for kind in kinds)
+        ):
+            return other
     return None
 
 

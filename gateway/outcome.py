@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from sqlalchemy import Connection
 
-from declarations.errors import AgencyRefused, OnewindowError, OutcomeUnknown
+from declarations.errors import AgencyRefused, OnewindowError, OutcomeUnknown, SealedDataUnreadable
 from declarations.status import leg_status
 from gateway.config import Settings
 from gateway.database.stores import controls, declarations, entries, messages, outbox
@@ -90,7 +90,8 @@ class Outcome:
     @property
     def _reached(self) -> bool:
         """Whether the agency was there, whatever it said: then failures are counted from nothing again."""
-        return self.error is None or isinstance(self.error, AgencyRefused)
+        # a message of ours that cannot be read says nothing about the agency
+        return self.error is None or isinstance(self.error, AgencyRefused | SealedDataUnreadable)
 
 
 class Sent(Outcome):

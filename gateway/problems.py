@@ -15,7 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from declarations import errors
+from declarations import credentialerrors, errors, loginerrors, peopleerrors
 from declarations.errors import OnewindowError
 from gateway.observe import metrics
 
@@ -26,19 +26,75 @@ RETRY_SECONDS = 5
 STATUS: dict[type[OnewindowError], tuple[int, str]] = {
     errors.UnreadableDocument: (400, "The document cannot be read"),
     errors.BadRequest: (400, "The request cannot be understood"),
+    credentialerrors.PasswordRefused: (400, "This password is not taken"),
+    loginerrors.CertificateUnreadable: (400, "The certificate cannot be read"),
     errors.UnreadableResponse: (400, "The agency's answer cannot be read"),
     errors.Unauthorised: (401, "Who is calling is not known"),
+    credentialerrors.LoginFailed: (401, "Not logged in"),
+    credentialerrors.SessionExpired: (401, "The session has expired"),
+    credentialerrors.SessionEnded: (401, "The session was ended"),
+    credentialerrors.KeyExpired: (401, "The key has expired"),
+    credentialerrors.KeyRevoked: (401, "The key is revoked"),
     errors.Forbidden: (403, "This caller may not do this"),
+    credentialerrors.CsrfRefused: (403, "The request is not from our own pages"),
+    credentialerrors.LogInAgain: (403, "Log in again for this"),
+    credentialerrors.ProofWrong: (403, "The password or code does not fit"),
+    errors.MandateNotInForce: (403, "No mandate in force covers this"),
+    errors.FiledByAnother: (403, "Another organisation filed this"),
+    errors.SharedDocument: (403, "The document speaks of others too"),
+    errors.SignatureRefused: (403, "The signature is not taken"),
+    errors.Unsigned: (403, "There is no signature"),
+    errors.UnknownKey: (403, "The signature's key is not known"),
+    errors.ExpiredKey: (403, "The signature's key was not in force"),
+    errors.RevokedKey: (403, "The signature's key is revoked"),
+    errors.WrongAlgorithm: (403, "The signature is by another algorithm"),
+    errors.WrongAgency: (403, "It is another agency's"),
+    errors.OutsideWindow: (403, "It was signed too long ago or in the future"),
+    errors.BadSignature: (403, "The signature does not fit"),
+    loginerrors.CertificateRefused: (403, "The certificate is not taken"),
+    loginerrors.CertificateMissing: (403, "There is no certificate"),
+    loginerrors.CertificateExpired: (403, "The certificate has expired"),
+    loginerrors.CertificateNotYetValid: (403, "The certificate is not valid yet"),
+    loginerrors.CertificateRevoked: (403, "The certificate is revoked"),
+    loginerrors.CertificateNotTrusted: (403, "The certificate is not from a trusted authority"),
+    loginerrors.RevocationUnknown: (403, "The certificate may be revoked"),
+    loginerrors.CertificateUnknown: (403, "The certificate belongs to no account"),
+    loginerrors.CertificateHeaderRefused: (403, "The certificate's header is not taken"),
+    loginerrors.ChallengeClosed: (403, "The challenge is not open"),
+    loginerrors.OpenIdRefused: (403, "The OpenID Provider refused"),
+    loginerrors.OpenIdStateUnknown: (403, "This log-in was not begun here"),
+    loginerrors.OpenIdTokenRefused: (403, "The OpenID Provider's token is not taken"),
+    loginerrors.OpenIdAccountUnknown: (403, "No account is linked"),
+    loginerrors.PeopleOnly: (403, "Only for people"),
+    peopleerrors.InvitationClosed: (403, "The invitation is not open"),
+    peopleerrors.DutiesNotSeparate: (403, "Another person has to do this"),
     errors.NotFound: (404, "There is no such thing"),
+    loginerrors.LoginMethodOff: (404, "This way to log in is not set up"),
+    loginerrors.IdentityTaken: (409, "It is linked already"),
+    peopleerrors.LoginTaken: (409, "The log-in is somebody's"),
+    peopleerrors.RegistrationConflict: (409, "It is somebody's already"),
+    peopleerrors.LastAdministrator: (409, "There must be an administrator"),
+    peopleerrors.PapersConflict: (409, "The papers are not as they were, or another's"),
     errors.DuplicateReference: (409, "This reference is already filed"),
+    credentialerrors.SecondFactorState: (409, "The second factor does not allow this"),
+    credentialerrors.NameTaken: (409, "This name is taken"),
     errors.IdempotencyKeyReused: (409, "This Idempotency-Key came with another body"),
     errors.MoveNotAllowed: (409, "The declaration's state does not allow this"),
     errors.TooLarge: (413, "The body is too large"),
+    errors.ContentMismatch: (415, "The content is of another type"),
+    errors.MalwareFound: (400, "The content is malware"),
+    errors.ForbiddenAddress: (400, "The window does not call this address"),
+    errors.TooManyRequests: (429, "Too many requests"),
+    credentialerrors.TooManyAttempts: (429, "Too many attempts to log in"),
+    errors.ScannerUnavailable: (503, "The content cannot be scanned now"),
     errors.InvalidDeclaration: (422, "The declaration has faults"),
     errors.AgencyRefused: (502, "The agency refused the message"),
     errors.OutcomeUnknown: (502, "The agency may have received the message"),
     errors.AgencyUnavailable: (503, "The agency cannot be reached"),
+    loginerrors.OpenIdUnavailable: (503, "The OpenID Provider cannot be reached"),
+    peopleerrors.RegistrationsFull: (503, "Too many registrations wait"),
     errors.StorageUnavailable: (503, "Nothing can be stored now"),
+    errors.SealedDataUnreadable: (503, "What is stored cannot be read"),
     errors.BadConfiguration: (503, "The tables contradict themselves"),
     errors.OnewindowError: (500, "The window made a mistake"),
 }
@@ -103,7 +159,7 @@ def problem_of(error: OnewindowError) -> tuple[int, dict[str, Any], dict[str, st
     headers: dict[str, str] = {}
     if status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="onewindow"'
-    if status == 503:
+    if status in (429, 503):
         wait = getattr(error, "retry_after", None) or RETRY_SECONDS
         headers["Retry-After"] = str(max(1, round(wait)))
     faults = [fault.as_dict() for fault in error.faults]

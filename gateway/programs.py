@@ -31,6 +31,7 @@ async def serve_window(settings: Settings) -> None:
 
     from gateway.main import create_app
     from gateway.observe.heartbeat import beating
+    from gateway.tls import server_options
     from gateway.wiring import open_window
 
     leaving: list[asyncio.Task[None]] = []
@@ -50,6 +51,7 @@ async def serve_window(settings: Settings) -> None:
             yield
 
     _refuse_kafka_alone(settings)
+    options = server_options(settings)
     # opened here and not by the server, so that a refused start is words and no traceback in its log
     async with open_window(settings) as window, beating(window, "serve"):
         config = uvicorn.Config(
@@ -61,6 +63,7 @@ async def serve_window(settings: Settings) -> None:
             timeout_graceful_shutdown=max(1, round(settings.drain_seconds)),
             # longer than clients keep a connection, so that none sends into one we are closing
             timeout_keep_alive=75,
+            **options,
         )
         told = [asyncio.create_task(run) for run in (_notices(window) if delivers_inside(settings) else [])]
         try:

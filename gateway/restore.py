@@ -8,6 +8,7 @@ held for an operator elsewhere. Answers that lie in the exchange folders are rea
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -18,17 +19,25 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from sqlalchemy import Connection, make_url, select, update
 
-from adapters.transports.folder import ARCHIVE, FAIL, OUT, place
+from adapters.signatures import SUFFIX
+from adapters.transports.boxes import place
+from adapters.transports.folder import ARCHIVE, FAIL, OUT, signature_of
 from declarations.errors import BadConfiguration
 from gateway import backup, pgtools
 from gateway.config import Settings
 from gateway.database.schema import message, outbox
+from gateway.database.stores import entries
 from gateway.database.types import database_now
+from gateway.journal import entry
+from gateway.masters import Masters
+from gateway.quarantine import Received
 from gateway.receive import receive
 
 if TYPE_CHECKING:
     from gateway.wiring import Window
 
+MOVED = re.compile(r"(.*)\.[0-9]+(\.[^.]*)")
+"""A name that was in use when an answer was put away."""
 log = structlog.get_logger(__name__)
 OVERLAP = timedelta(days=1)
 """Answers are read again from so long before the backup: clocks of two machines differ, and the folders are by day."""
@@ -55,6 +64,7 @@ def put_back(settings: Settings, source: Path, keep: bool) -> dict[str, Any]:
         _require_missing(path, path.with_name(path.name + "-wal"))
     else:
         pgtools.require_empty(url)
+    _require_master_key(settings, source, manifest)
     survived = [name for name in backup.FOLDERS if _holds_files(backup.folder_of(settings, name))]
     if survived and not keep:
         folders = ", ".join(str(backup.folder_of(settings, name)) for name in survived)
@@ -65,6 +75,8 @@ def put_back(settings: Settings, source: Path, keep: bool) -> dict[str, Any]:
     for name in backup.FOLDERS:
         if name not in survived:
             _copy_whole(source / name, backup.folder_of(settings, name))
+    if "secrets" in survived:
+        _add_missing(source / "secrets" / backup.MASTER_KEYS, settings.secrets_dir / backup.MASTER_KEYS)
     if "archive" in survived:
         _add_missing(source / "archive", settings.archive_dir)
     if manifest["backend"] == "sqlite":
@@ -92,12 +104,35 @@ async def tell_again(window: Window, taken_at: datetime) -> dict[str, Any]:
         root = window.settings.exchange_dir / agency
         for path in await asyncio.to_thread(_answers, root, taken_at - OVERLAP):
             body = await asyncio.to_thread(path.read_bytes)
-            answers[(await receive(window, agency, body, path.name)).state] += 1
+            answers[(await _receive(window, agency, path, body)).state] += 1
         known = await window.database.read(partial(_known, agency=agency))
         lost += sorted(path.stem for path in (root / OUT).glob("*.zip") if path.stem not in known)
     result = {"in_doubt": doubted, "answers": dict(answers), "lost": lost[:SHOWN], "lost_count": len(lost)}
+    act = entry(
+        "restored",
+        at=window.clock(),
+        taken_at=taken_at.isoformat(),
+        answers=str(answers.total()),
+        in_doubt=str(doubted),
+        lost=str(len(lost)),
+    )
+    await window.database.write(lambda connection: entries.add(connection, [act]))
     log.info("told_again", **result)
     return result
+
+
+async def _receive(window: Window, agency: str, path: Path, body: bytes) -> Received:
+    """An answer that lay in the window's own boxes. One that was taken came in time; all else about its signature holds again."""
+    signature, _ = await asyncio.to_thread(signature_of, path)
+    taken = path.parent.name != FAIL
+    at = None if taken else window.clock()
+    name, refused = path.name, window.exchange.refusal(agency, body, path.name, signature, at)
+    if refused is not None and (moved := MOVED.fullmatch(name)) is not None:
+        first = moved[1] + moved[2]
+        if window.exchange.refusal(agency, body, first, signature, at) is None:
+            name, refused = first, None
+    kept = window.exchange.kept_signature(agency, signature)
+    return await receive(window, agency, body, name, signature=kept, refused=refused, recent=not taken)
 
 
 def _doubt_all(connection: Connection) -> int:
@@ -113,7 +148,25 @@ def _answers(root: Path, since: datetime) -> list[Path]:
     """Answers that were taken or set aside since then, oldest day first."""
     day = f"{since.astimezone(UTC):%Y%m%d}"
     days = [folder for folder in sorted((root / ARCHIVE).glob("[0-9]" * 8)) if folder.name >= day]
-    return [path for folder in (*days, root / FAIL) for path in sorted(folder.glob("*")) if path.is_file()]
+    return [
+        path
+        for folder in (*days, root / FAIL)
+        for path in sorted(folder.glob("*"))
+        if path.is_file() and path.suffix != SUFFIX
+    ]
+
+
+def _require_master_key(settings: Settings, source: Path, manifest: dict[str, Any]) -> None:
+    """Before anything is put back: without the key nothing of it could be read."""
+    wanted: list[str] = manifest.get("master_keys", [])[:1]
+    there = [*backup.masters_of(settings).ids, *Masters(source / "secrets").ids]
+    if wanted and wanted[0] not in there:
+        folder = settings.secrets_dir / backup.MASTER_KEYS
+        raise BadConfiguration(
+            f"the backup was sealed under master key {wanted[0]}, which is not in it; put its file into {folder} first, or set "
+            "ONEWINDOW_MASTER_KEY",
+            f"备份由主密钥 {wanted[0]} 加密，备份中不含该密钥；请先将密钥文件放入 {folder}，或设置 ONEWINDOW_MASTER_KEY",
+        )
 
 
 def _require_missing(*paths: Path) -> None:
@@ -123,7 +176,11 @@ def _require_missing(*paths: Path) -> None:
 
 
 def _holds_files(folder: Path) -> bool:
-    return any(path.is_file() for path in folder.rglob("*")) if folder.is_dir() else folder.exists()
+    """Whether anything stands there; the master key does not count, it is put there before a restore."""
+    if not folder.is_dir():
+        return folder.exists()
+    masters = folder / backup.MASTER_KEYS
+    return any(path.is_file() and not path.is_relative_to(masters) for path in folder.rglob("*"))
 
 
 def _copy_whole(source: Path, target: Path) -> None:
@@ -131,7 +188,9 @@ def _copy_whole(source: Path, target: Path) -> None:
     part = target.with_name(target.name + ".restoring")
     shutil.rmtree(part, ignore_errors=True)
     shutil.copytree(source, part)
-    shutil.rmtree(target, ignore_errors=True)  # it holds no file
+    if (target / backup.MASTER_KEYS).is_dir():
+        shutil.copytree(target / backup.MASTER_KEYS, part / backup.MASTER_KEYS, dirs_exist_ok=True)
+    shutil.rmtree(target, ignore_errors=True)  # it holds no other file
     part.rename(target)
 
 
@@ -141,3 +200,4 @@ def _add_missing(source: Path, target: Path) -> None:
         if path.is_file() and not there.exists():
             there.parent.mkdir(parents=True, exist_ok=True)
             place(there.parent, there.name, path.read_bytes())
+            shutil.copymode(path, there)

@@ -6,7 +6,6 @@ transaction that removes it, so that an answer arriving meanwhile wins. Batches 
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from datetime import datetime
 from functools import partial
@@ -16,10 +15,11 @@ import orjson
 import structlog
 from sqlalchemy import Connection, text
 
-from declarations.terms import Term, load_terms
+from declarations.terms import RECORDS, Term, load_terms
 from gateway import archiving, ended
-from gateway.database.stores import archive, declarations, removal
+from gateway.database.stores import archive, declarations, entries, removal
 from gateway.database.types import AnyRow
+from gateway.journal import entry
 
 if TYPE_CHECKING:
     from gateway.wiring import Window
@@ -65,7 +65,8 @@ async def run(window: Window, *, dry_run: bool, limit: int) -> dict[str, Any]:
             ids, papers = await _batch(window, rows, before, kept, dry_run)
             gone += ids
             documents += papers
-    records = {what: await _records(window, what, now - age, limit, dry_run) for what, age in terms.records.items()}
+    ages = {what: age for what, age in terms.records.items() if what in RECORDS}
+    records = {what: await _records(window, what, now - age, limit, dry_run) for what, age in ages.items()}
     result: dict[str, Any] = {
         "dry_run": dry_run,
         "removed" if not dry_run else "would_remove": len(gone),
@@ -89,10 +90,9 @@ async def _batch(
     window: Window, rows: list[AnyRow], before: datetime, kept: Counter[str], dry_run: bool
 ) -> tuple[list[str], int]:
     """One batch: files verified first, with no transaction open. Returns who went, and how many documents with them."""
-    root = window.settings.archive_dir
     files: dict[str, dict[str, bytes]] = {}
     for row in rows:
-        members = await asyncio.to_thread(archiving.verified, root, row.file, row.sha256)
+        members = await archiving.opened(window, row.id, row.file, row.sha256)
         if members is None:
             kept["archive_file"] += 1
             log.error("archive file is missing or damaged", declaration_id=row.id, file=row.file)
@@ -111,12 +111,18 @@ async def _batch(
                 keys = orjson.loads(files[row.id][archiving.KEYS])
                 documents += removal.remove(connection, row.id, keys)
                 archive.removed(connection, row.id, window.clock())
+                entries.add(connection, [_removed(row, window.clock())])
             gone.append(row.id)
         return gone, reasons, documents
 
     gone, reasons, documents = await (window.database.read if dry_run else window.database.write)(act)
     kept.update(reasons)
     return gone, documents
+
+
+def _removed(row: AnyRow, at: datetime) -> dict[str, Any]:
+    facts = {"file": row.file, "sha256": row.sha256}
+    return entry("removed", at=at, organisation_id=row.organisation_id, declaration_id=row.id, **facts)
 
 
 def _why_not(connection: Connection, row: AnyRow, before: datetime, locked: bool) -> str | None:

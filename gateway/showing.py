@@ -12,17 +12,18 @@ from declarations.explain import item_of
 from declarations.form import Declaration
 from declarations.rulebook import Rulebook
 from declarations.status import LegStatus
-from gateway import finding
-from gateway.database.stores import declarations, inbox, messages, outbox, search
+from gateway import finding, tenancy
+from gateway.database.stores import declarations, inbox, mandates, messages, outbox, search
 from gateway.database.types import AnyRow
-from gateway.journal import ACTS
+from gateway.identity import Caller
+from gateway.journal import ACTS, OPERATOR, WINDOW
 from gateway.standing import NUMBERS, combined_of, legs_of
 
 if TYPE_CHECKING:
     from gateway.wiring import Window
 
-TECHNICAL = frozenset({"zh", "en"})
-"""Details of an act that are for operators: they may tell internal addresses."""
+TECHNICAL = frozenset({"zh", "en", "sha256"})
+"""Details of an act that are for operators, for they may tell internal addresses, and for evidence."""
 SPOKEN = frozenset({"rejected", "not_passed", "held"})
 """States whose answers speak of the form or the goods: their words are shown as faults, at the field where they name one."""
 
@@ -43,7 +44,21 @@ class Pinned:
 def summaries(connection: Connection, window: Window, rows: Sequence[AnyRow]) -> list[dict[str, Any]]:
     """The lines of a list of declarations."""
     legs = search.legs(connection, [row.id for row in rows])
-    return [_summary(window, row, legs[row.id]) for row in rows]
+    known = names(connection, rows)
+    return [{**_summary(window, row, legs[row.id]), **parties(row, known)} for row in rows]
+
+
+def names(connection: Connection, rows: Sequence[AnyRow]) -> dict[str, str]:
+    """The names of both sides of those declarations that were filed under a mandate, by organisation."""
+    return mandates.names(connection, {side for row in rows if row.principal_id for side in tenancy.sides(row)})
+
+
+def parties(row: AnyRow, known: dict[str, str]) -> dict[str, Any]:
+    """Who filed a declaration in whose name; None where an organisation filed in its own."""
+    if row.principal_id is None:
+        return {"filer": None, "on_behalf_of": None}
+    filer, principal = ({"id": side, "name": known[side]} for side in tenancy.sides(row))
+    return {"filer": filer, "on_behalf_of": {**principal, "mandate": row.mandate_id}}
 
 
 def _summary(window: Window, row: AnyRow, legs: dict[str, str]) -> dict[str, Any]:
@@ -79,6 +94,7 @@ def declaration(connection: Connection, window: Window, found: AnyRow) -> dict[s
         "form": found.form,
         "scope": found.scope,
         "direction": found.direction,
+        **parties(found, names(connection, [found])),
         "version": found.version,
         "status": combined.status,
         "status_zh": combined.name_zh,
@@ -198,13 +214,18 @@ def _leg_faults(
     return faults
 
 
-def act(window: Window, row: AnyRow) -> dict[str, Any]:
-    """One act of the journal, for the timeline."""
+def act(window: Window, row: AnyRow, caller: Caller, filed: AnyRow, known: dict[str, str]) -> dict[str, Any]:
+    """One act of the journal, for the timeline of a declaration as `caller` sees it. People are named to their own
+    organisation; to the other side it is the organisation that acted."""
     zh, en = ACTS[row.code]
     details: dict[str, str] = row.details
     if row.code == "status":
         words = window.words.of("combined", details["status"])
         zh, en = f"{zh}：{words.name_zh}", f"{en}: {words.name_en}"
+    if "on_behalf_of_name" in details:
+        zh, en = f"{zh}（受{details['on_behalf_of_name']}委托）", f"{en}, on behalf of {details['on_behalf_of_name']}"
+    side = details.get("by_organisation", filed.organisation_id)
+    of_people = row.actor != WINDOW and not row.actor.startswith(OPERATOR)
     return {
         "at": row.at,
         "kind": "act",
@@ -214,9 +235,26 @@ def act(window: Window, row: AnyRow) -> dict[str, Any]:
         "zh": zh,
         "en": en,
         "text": None,
-        "actor": row.actor,
+        "actor": known.get(side, row.actor) if of_people and side != caller.organisation_id else row.actor,
         "details": {name: value for name, value in details.items() if name not in TECHNICAL},
     }
+
+
+def records(window: Window, answers: Sequence[AnyRow]) -> dict[str, list[dict[str, Any]]]:
+    """What each document of an agency said of one declaration: inbox id -> its records."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in sorted(answers, key=lambda answer: (answer.at, answer.key)):
+        code = window.responses(row.agency).get((row.message, row.code))
+        told = {
+            "message": row.message,
+            "code": row.code,
+            "zh": code.name_zh if code else None,
+            "en": code.name_en if code else None,
+            "text": row.response.get("text"),
+            "at": row.at,
+        }
+        found.setdefault(row.inbox_id, []).append(told)
+    return found
 
 
 def said(window: Window, row: AnyRow, in_force: bool) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from declarations.errors import OnewindowError
 from declarations.responses import Responses
 from declarations.split import carried, render
 from declarations.status import BARRED, GONE, Answer, Combined, LegStatus, combine, leg_status
-from gateway import finding
+from gateway import finding, tenancy
 from gateway.database.stores import declarations, entries, inbox, messages, outbox, search
 from gateway.database.types import AnyRow
 from gateway.filing import leg_of, outbox_row
@@ -149,14 +149,15 @@ def _release(connection: Connection, window: Window, row: AnyRow, value: str, no
         leg = leg_of(row)
         filing = {**row.filing, **carried(rulebook, leg, value, form, accepted_on)}
         body = render(rulebook, leg, form, filing, accepted_on)
+        signature = window.exchange.sign(row._asdict(), body, now)
     except OnewindowError as error:
         # the answer that brought the number must be kept all the same; the operator sees why the leg does not go on
         log.exception("waiting message cannot be rendered", message_id=row.id, declaration_id=row.declaration_id)
         messages.set_delivery(connection, row.id, "parked", now, error.message_zh, error.message_en)
         entries.add(connection, [entry("parked", **facts, zh=error.message_zh, en=error.message_en)])
         return False
-    messages.set_filing(connection, row.id, filing)
-    messages.add_body(connection, row.id, body, now)
+    messages.set_filing(connection, row, filing)
+    messages.add_body(connection, row.id, row.organisation_id, body, now, signature)
     messages.set_delivery(connection, row.id, "queued", now)
     outbox.add(connection, [outbox_row(row._asdict(), declaration.urgent, tracing.current())])
     entries.add(connection, [entry("rendered", **facts, number=value, waited_for=row.waits_for)])
@@ -187,12 +188,12 @@ def _store(
         if changed:
             keys = finding.key_rows(
                 finding.answer_keys(window.rulebook.agencies[row.agency], changed),
-                declaration.organisation_id,
+                tenancy.sides(declaration),
                 declaration_id,
             )
             search.add_missing(connection, keys)
     open_now = {(leg.agency, owed.kind) for leg in legs.values() for owed in leg.obligations}
-    declarations.set_obligations(connection, declaration_id, declaration.organisation_id, open_now)
+    declarations.set_obligations(connection, declaration, open_now)
     combined = combined_of(window, rows, legs)
     standing: dict[str, Any] = {
         "status": combined.status,

@@ -6,19 +6,22 @@ What is refused leaves nothing behind. A repeated Idempotency-Key gets the reply
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from declarations.errors import DuplicateReference, IdempotencyKeyReused
-from gateway import filing, finding, ids
+from gateway import filing, finding, ids, mandates, receipts
 from gateway.database.stores import declarations, entries, idempotency, messages, outbox, search
+from gateway.database.together import Rows, insert_together
 from gateway.identity import Caller
 from gateway.journal import entry
 from gateway.observe import metrics
+from gateway.organisations import duties
 from gateway.rematch import take_waiting
 
 if TYPE_CHECKING:
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 
 DUPLICATE_RULE = "R-HDR-02"
 REPLAYED = "Idempotent-Replayed"
+Closing: TypeAlias = Callable[[Connection, str], None]
+"""What a transaction that files a declaration does besides, with the declaration's id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,9 @@ class Key:
         if key is None:
             return None
         essence = media_type.partition(";")[0].strip().lower()
-        return cls(caller, route, key, hashlib.sha256(essence.encode() + b"\n" + body).hexdigest())
+        # the same form in another's name is another filing
+        whom = f"\n{caller.for_id}" if caller.for_id else ""
+        return cls(caller, route, key, hashlib.sha256(f"{essence}{whom}\n".encode() + body).hexdigest())
 
     def replayed(self, connection: Connection) -> Reply | None:
         """The reply kept under this key; raises IdempotencyKeyReused when it was another body's."""
@@ -87,24 +94,34 @@ async def submit(
     *,
     idempotency_key: str | None = None,
     check_only: bool = False,
+    closing: Closing | None = None,
 ) -> Reply:
     """Files a declaration, or only checks it. Raises UnreadableDocument, InvalidDeclaration, DuplicateReference,
-    IdempotencyKeyReused, TooLarge, StorageUnavailable; nothing is stored then."""
+    IdempotencyKeyReused, TooLarge, StorageUnavailable, DutiesNotSeparate; nothing is stored then.
+
+    `closing`: what else the same transaction does, knowing the declaration's id: it ends what was prepared.
+    """
     if not check_only:
         window.condition.require_room()
+        if closing is None:
+            await duties.require_direct(window, caller)
     key = None if check_only else Key.of(caller, "declarations", idempotency_key, body, media_type)
     if key is not None and (kept := await window.database.read(key.replayed)) is not None:
         return kept
     form = filing.read(window, body, media_type)
+    caller = await _under_mandate(window, caller, form)
     declaration_id = ids.new_id(ids.DECLARATION, form.at)
     # rendering is part of the check: what an agency's schema would refuse is refused here
-    made = filing.make_messages(window, caller, form, declaration_id, 1)
+    made = filing.make_messages(window, caller, form, declaration_id, 1, signed=not check_only)
     if check_only:
         return await checked(window, caller, form)
     version = filing.version_row(window, caller, form, declaration_id, 1)
+    version["receipt"] = receipts.receipt(window, caller, form.reference, version)
     row = {
         "id": declaration_id,
         "organisation_id": caller.organisation_id,
+        "principal_id": caller.for_id,
+        "mandate_id": caller.mandate_id,
         "form": form.declaration.form,
         "reference": form.reference,
         "live_reference": form.reference,
@@ -117,24 +134,32 @@ async def submit(
         "created_at": form.at,
         "updated_at": form.at,
     }
-    keys = finding.key_rows(finding.form_keys(form.declaration), caller.organisation_id, declaration_id)
+    sides = (caller.organisation_id,) if caller.for_id is None else (caller.organisation_id, caller.for_id)
+    keys = finding.key_rows(finding.form_keys(form.declaration), sides, declaration_id)
     acts = acts_of_acceptance("accepted", caller, version, made)
     status = window.words.of("combined", "filed")
     legs = made.messages
-    reply = filed_reply(row, form, legs, status.name_zh, status.name_en)
+    reply = filed_reply(row, form, legs, status.name_zh, status.name_en, mandates.shown(caller), version["receipt"])
 
     rows = [
         (idempotency.ADDED, [key.row(reply, form.at)] if key is not None else []),
         (declarations.ADDED, [row]),
         (declarations.VERSION_ADDED, [version]),
         (messages.ADDED, legs),
-        (messages.BODY_ADDED, [messages.body_row(each, body, form.at) for each, body in made.bodies.items()]),
+        (
+            messages.BODY_ADDED,
+            [
+                messages.body_row(each, caller.organisation_id, body, form.at, made.signatures[each])
+                for each, body in made.bodies.items()
+            ],
+        ),
         (outbox.ADDED, made.outbox(form.urgent)),
         (search.ADDED, keys),
         (entries.ADDED, acts),
     ]
+    await window.vault.ready(caller.organisation_id)
     try:
-        await window.database.insert(rows)
+        await _store(window, caller, form, rows, closing and (lambda connection: closing(connection, declaration_id)))
     except IntegrityError as error:
         clash = error
     else:
@@ -147,6 +172,36 @@ async def submit(
     )
 
 
+async def _under_mandate(window: Window, caller: Caller, form: filing.Form) -> Caller:
+    """The caller under the mandate that covers this form, where it acts for another; raises MandateNotInForce."""
+    if caller.for_id is None:
+        return caller
+    scope = window.mandates.scope(form.declaration)
+    return await window.database.read(
+        lambda connection: mandates.require(connection, window, caller, scope, hold=False)
+    )
+
+
+async def _store(
+    window: Window,
+    caller: Caller,
+    form: filing.Form,
+    rows: Sequence[Rows],
+    closing: Callable[[Connection], None] | None,
+) -> None:
+    """Everything of a new filing at once, under a mandate only while that is in force."""
+    if caller.for_id is None and closing is None:
+        await window.database.insert(rows)
+        return
+    scope = window.mandates.scope(form.declaration)
+
+    def store(connection: Connection) -> None:
+        mandates.require_still(connection, window, caller, scope)
+        insert_together(connection, rows)
+
+    await window.database.write(store)
+
+
 async def checked(window: Window, caller: Caller, form: filing.Form, declaration_id: str | None = None) -> Reply:
     """The answer to a check: valid, with its warnings. A reference on another live filing than `declaration_id` is one of
     them, for filing it would be refused."""
@@ -157,13 +212,19 @@ async def checked(window: Window, caller: Caller, form: filing.Form, declaration
     if used_by not in (None, declaration_id):
         error = duplicate(window, form, str(used_by))
         faults.insert(0, {**error.faults[0].as_dict(), "severity": "warning"})
-    return Reply(200, {"valid": True, "faults": faults})
+    return Reply(200, {"valid": True, "faults": faults, "on_behalf_of": mandates.shown(caller)})
 
 
 def filed_reply(
-    declaration: dict[str, Any], form: filing.Form, legs: list[dict[str, Any]], status_zh: str, status_en: str
+    declaration: dict[str, Any],
+    form: filing.Form,
+    legs: list[dict[str, Any]],
+    status_zh: str,
+    status_en: str,
+    on_behalf_of: dict[str, str] | None,
+    receipt: str,
 ) -> Reply:
-    """The `202`: what was accepted, as which version, and where to follow it."""
+    """The `202`: what was accepted, as which version, for whom, the window's receipt for it, and where to follow it."""
     address = f"/api/v1/declarations/{declaration['id']}"
     return Reply(
         202,
@@ -174,7 +235,9 @@ def filed_reply(
             "status": declaration["status"],
             "status_zh": status_zh,
             "status_en": status_en,
+            "on_behalf_of": on_behalf_of,
             "warnings": form.warnings,
+            "receipt": receipt,
             "legs": [
                 {
                     "agency": leg["agency"],
@@ -204,7 +267,8 @@ def acts_of_acceptance(code: str, caller: Caller, version: dict[str, Any], made:
         for leg in made.messages
         if leg["delivery"] == "waiting"
     ]
-    return [entry(code, **facts, actor=caller.name), *waits]
+    accepted = entry(code, **facts, actor=caller.name, sha256=version["sha256"], **mandates.told(caller))
+    return [accepted, *mandates.used(caller, accepted), *waits]
 
 
 def duplicate(window: Window, form: filing.Form, declaration_id: str) -> DuplicateReference:

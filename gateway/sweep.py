@@ -1,4 +1,5 @@
-"""Sweep: now and then a worker looks for what a lost notice, a dead process or a clock set back left lying."""
+"""Sweep: now and then a worker looks for what a lost notice, a dead process or a clock set back left lying, and forgets what is
+kept about people past its term."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from declarations.errors import StorageUnavailable
-from gateway import receive, rematch
+from gateway import forgetting, receive, rematch
 from gateway.database.stores import controls, inbox, outbox
 from gateway.deliver import event_or_timeout
 
@@ -49,10 +50,15 @@ class Sweeper:
 
     async def run_once(self) -> None:
         window = self._window
+        # keys that other programs made: what is sealed from now on is sealed under the newest
+        await window.vault.look()
+        window.keywatch.look(window.clock())
         retake = window.settings.retake_seconds
         for inbox_id in await window.database.read(lambda connection: inbox.lying(connection, LYING_AT_MOST, retake)):
             await receive.take_up(window, inbox_id, suspect=True)
         await rematch.sweep(window, YOUNG if self._rounds % OLD_EVERY else OLD)
+        if self._rounds % OLD_EVERY == 0:
+            await forgetting.forget(window)
         self._rounds += 1
         # no delay is longer; a minute more for clocks that are merely inexact
         longest = max(window.settings.delivery_backoff_cap_seconds, controls.REST_AT_MOST) + 60

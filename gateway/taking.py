@@ -15,8 +15,9 @@ from sqlalchemy import Connection
 
 from declarations.answers import Response
 from gateway import ids
-from gateway.database.stores import declarations, inbox, messages, outbox
+from gateway.database.stores import declarations, entries, inbox, messages, outbox
 from gateway.database.types import AnyRow
+from gateway.journal import entry
 from gateway.matching import Doubtful, Match, match
 from gateway.notices import Queued
 from gateway.observe import metrics
@@ -38,6 +39,8 @@ class Taken:
     declarations: dict[str, None] = field(default_factory=dict)
     numbers: set[tuple[str, str]] = field(default_factory=set)
     queued: set[Queued] = field(default_factory=set)
+    acts: list[dict[str, Any]] = field(default_factory=list)
+    """Of each answer its entry in the journal."""
     heard: list[tuple[dict[str, str], float | None]] = field(default_factory=list)
     """Of each answer its ids, for the log, and, of the first answer to a message, the seconds since that was sent."""
 
@@ -105,11 +108,13 @@ def add_answer(
     window: Window,
     response: Response,
     found: Match,
-    inbox_id: str,
+    document: tuple[str, str],
     now: datetime,
     taken: Taken,
 ) -> None:
+    """Takes up one new answer; `document`: the id and the SHA-256 of what it stands in."""
     message = found.message
+    inbox_id, sha256 = document
     inbox.add_answer(
         connection,
         {
@@ -139,6 +144,21 @@ def add_answer(
     facts = {"declaration_id": message.declaration_id, "message_id": message.id, "inbox_id": inbox_id}
     taken.heard.append(({**facts, "agency": response.agency, "message": response.message}, seconds))
     taken.declarations[message.declaration_id] = None
+    taken.acts.append(
+        entry(
+            "answered",
+            at=now,
+            organisation_id=message.organisation_id,
+            declaration_id=message.declaration_id,
+            version=message.version,
+            agency=response.agency,
+            actor=response.agency,
+            message_id=message.id,
+            answer=f"{response.message} {response.code}",
+            inbox_id=inbox_id,
+            sha256=sha256,
+        )
+    )
     told = {name: getattr(response, name) for name in ("refers_to", "agency_reference", "unified_number")}
     taken.numbers |= {(name, value) for name, value in told.items() if value}
 
@@ -164,6 +184,8 @@ def keep_unmatched(connection: Connection, response: Response, inbox_id: str, no
 def settle_all(connection: Connection, window: Window, agency: str, now: datetime, taken: Taken) -> None:
     """Settles every filing touched, then takes up waiting answers that bear a number just made known, until none is left."""
     while taken.declarations:
+        entries.add(connection, taken.acts)
+        taken.acts.clear()
         for declaration_id in taken.declarations:
             taken.queued |= settle(connection, window, declaration_id, now)
         taken.declarations.clear()
@@ -195,7 +217,9 @@ def take_waiting_one(
     if not isinstance(found, Match) or not inbox.lock_unmatched(connection, row.id):
         return
     if not known_already(response, found, inbox.by_key(connection, agency, response.key), set()):
-        add_answer(connection, window, response, found, row.inbox_id, now, taken)
+        document = inbox.get(connection, row.inbox_id)
+        assert document is not None
+        add_answer(connection, window, response, found, (row.inbox_id, document.sha256), now, taken)
     if inbox.remove_unmatched(connection, row.id, row.inbox_id):
         inbox.set_state(connection, row.inbox_id, "done")
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import Connection, text
 
 from adapters.agency import Channel, ChannelSettings, build_channel
+from adapters.keys import WINDOW, KeyRing
 from declarations.errors import BadConfiguration
 from declarations.faults import Fault
 from declarations.responses import Responses, StatusWords
@@ -21,14 +22,26 @@ from gateway.clock import Clock, system_clock
 from gateway.collect import Collector
 from gateway.config import Settings
 from gateway.database.engine import Database, open_database
-from gateway.database.people import organisation
-from gateway.database.stores import bundles, controls, inbox, outbox
+from gateway.database.stores import bundles, controls, entries, inbox, outbox
 from gateway.deliver import Deliverer
-from gateway.identity import BUILT_IN_ORGANISATION, Secrets
+from gateway.exchange import Exchange
+from gateway.identity import Secrets
+from gateway.journal import entry
+from gateway.ledger.sealing import Sealer
+from gateway.login.authorities import Authorities
+from gateway.login.openid_provider import Provider
+from gateway.mandates import MandateTables
+from gateway.masters import Masters
 from gateway.notices import LocalNotices, Notices
 from gateway.observe.condition import Condition
+from gateway.operations.keys import KeyWatch
+from gateway.organisations import oversight
+from gateway.organisations.tables import OrganisationTables
+from gateway.ratelimit import Limiter
+from gateway.scanning import scanner_of
 from gateway.standing import settle
 from gateway.sweep import Sweeper
+from gateway.vault import Vault
 
 log = structlog.get_logger(__name__)
 RULEBOOKS_KEPT = 3
@@ -40,20 +53,38 @@ class Window:
     """The running window: everything a use case needs. Built by `open_window`."""
 
     def __init__(
-        self, settings: Settings, rulebook: Rulebook, database: Database, secrets: Secrets, clock: Clock
+        self,
+        settings: Settings,
+        rulebook: Rulebook,
+        database: Database,
+        secrets: Secrets,
+        clock: Clock,
+        vault: Vault,
     ) -> None:
         self.settings = settings
         self.rulebook = rulebook
         self.access = Access(rulebook.bundle)
+        self.mandates = MandateTables(rulebook)
+        self.organisations = OrganisationTables(rulebook)
         self.database = database
+        self.vault = vault
         self.condition = Condition(self)
         self.delivering = False
         self.secrets = secrets
         self.clock = clock
-        self.channels: dict[str, Channel] = _channels(settings, rulebook, secrets)
+        self.limiter = Limiter(settings)
+        self.scanner = scanner_of(settings)
+        self.authorities = Authorities(settings.tls_client_ca, settings.tls_client_crl)
+        self.openid = Provider(settings, clock)
+        self.keys = KeyRing(settings.secrets_dir / "keys")
+        self.exchange = Exchange(rulebook.agencies, settings.agency_urls, self.keys, secrets)
+        self.keys.create_missing(WINDOW, self.exchange.algorithms(), clock())
+        self.channels: dict[str, Channel] = _channels(settings, rulebook, secrets, self.exchange)
         self.deliverers = {agency: Deliverer(self, agency) for agency in rulebook.agencies}
         self.collectors = [Collector(self, agency) for agency in rulebook.agencies]
+        self.keywatch = KeyWatch(self.keys)
         self.sweeper = Sweeper(self)
+        self.sealer = Sealer(self)
         self.notices: Notices = self._notices()
         self._older: dict[str, Rulebook] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -107,11 +138,12 @@ class Window:
         self.deliverers[agency].woken.set()
 
     def start_worker(self) -> None:
-        """Delivers, collects and sweeps in this process until stopped."""
+        """Delivers, collects, sweeps and seals the journal in this process until stopped."""
         self.delivering = True
         self.start_sweeper()
         self._tasks += [asyncio.create_task(each.run()) for each in self.deliverers.values()]
         self._tasks += [asyncio.create_task(each.run()) for each in self.collectors]
+        self._tasks.append(asyncio.create_task(self.sealer.run()))
 
     def start_sweeper(self) -> None:
         """Takes up what lost notices left lying."""
@@ -125,12 +157,14 @@ class Window:
         for collector in self.collectors:
             collector.stop()
         self.sweeper.stop()
+        self.sealer.stop()
         tasks, self._tasks = self._tasks, []
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=self.settings.drain_seconds)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+        await self.sealer.finish()
 
 
 @asynccontextmanager
@@ -151,11 +185,14 @@ async def open_window(
             f"ONEWINDOW_FILER: mappings/filing.csv has no {', '.join(unknown)}",
             f"ONEWINDOW_FILER：mappings/filing.csv 中没有 {'、'.join(unknown)}",
         )
-    database = await open_database(settings.database_url, settings.database_connections)
+    clock = clock or system_clock
+    vault = Vault(Masters(settings.secrets_dir, settings.master_key.get_secret_value()), clock)
+    database = await open_database(settings.database_url, settings.database_connections, vault)
     window: Window | None = None
     try:
         secrets = Secrets.create_missing(settings.secrets_dir, rulebook.agencies)
-        window = Window(settings, rulebook, database, secrets, clock or system_clock)
+        await vault.begin(database)
+        window = Window(settings, rulebook, database, secrets, clock, vault)
         await database.write(lambda connection: _begin(connection, window))
         yield window
     finally:
@@ -174,7 +211,7 @@ def _prepare(data_dir: Path) -> None:
         raise BadConfiguration(f"cannot use {data_dir}: {error}", f"无法使用目录 {data_dir}：{error}") from error
 
 
-def _channels(settings: Settings, rulebook: Rulebook, secrets: Secrets) -> dict[str, Channel]:
+def _channels(settings: Settings, rulebook: Rulebook, secrets: Secrets, exchange: Exchange) -> dict[str, Channel]:
     return {
         name: build_channel(
             name,
@@ -183,7 +220,7 @@ def _channels(settings: Settings, rulebook: Rulebook, secrets: Secrets) -> dict[
                 exchange_dir=settings.exchange_dir / name,
                 url=settings.agency_urls.get(name, ""),
                 token=secrets.agency_token(name),
-                hmac_key=secrets.agency_key(name),
+                hmac_key=secrets.agency_key(name) if exchange.shares_secret(name) else b"",
                 # a sending ends before its lease does
                 total_timeout=settings.delivery_lease_seconds / 2,
             ),
@@ -193,14 +230,15 @@ def _channels(settings: Settings, rulebook: Rulebook, secrets: Secrets) -> dict[
 
 
 def _begin(connection: Connection, window: Any) -> None:
-    """What a start writes: the organisation, the tables in force, the end of dead leases, answers understood since."""
+    """What a start writes: the organisations that are there from the first, the tables in force, the end of dead leases, answers
+    understood since."""
     now = window.clock()
     if connection.dialect.name == "postgresql":
         # programs that start together write the same rows
         connection.execute(text("SELECT pg_advisory_xact_lock(4917362)"))
-    if connection.execute(select(organisation.c.id)).first() is None:
-        connection.execute(insert(organisation), {"id": BUILT_IN_ORGANISATION, "name": "onewindow", "created_at": now})
-    bundles.keep(connection, window.rulebook.bundle, now)
+    oversight.begin(connection, window)
+    if bundles.keep(connection, window.rulebook.bundle, now):
+        entries.add(connection, [entry("tables_changed", at=now, digest=window.rulebook.digest)])
     controls.begin(connection, list(window.rulebook.agencies))
     if window.database.exclusive:
         outbox.void_leases(connection)

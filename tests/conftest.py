@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.services import broker, postgres
+from scripts.services import broker, oidc, postgres
 from scripts.services.broker import Kafka as KafkaService
 from scripts.services.postgres import Postgres
 from scripts.services.process import ServiceError
@@ -105,6 +105,15 @@ def kafka_server(request: pytest.FixtureRequest) -> Iterator[str]:
         _not_to_be_had("Kafka", error)
     yield address
     service.stop()
+
+
+@pytest.fixture(scope="session")
+def oidc_provider() -> None:
+    """npm's oidc-provider is installed; `tests/support/provider.py` runs it."""
+    try:
+        oidc.install()
+    except ServiceError as error:
+        _not_to_be_had("An OpenID Provider", error)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from lxml import etree
 
+from declarations.parsing import Unparsable, parse_xml
+
 SHANGHAI = timezone(timedelta(hours=8))
 """Agencies date in local time; China has one zone and no summer time, so no time zone database is needed."""
 
@@ -21,21 +23,23 @@ class UnacceptableError(Exception):
         self.root = root
 
 
+class UntrustedError(UnacceptableError):
+    """The message is not signed as the window signs: it is not read and not remembered."""
+
+
 class Reader:
     """Parses a message and validates it by the schema at `path`, as the agency's own gate would."""
 
     def __init__(self, path: Path) -> None:
-        self._schema = etree.XMLSchema(etree.parse(path))
+        self._schema = etree.XMLSchema(parse_xml(path.read_bytes()))
 
     def read(self, body: bytes) -> etree._Element:
         """The root element; raises UnacceptableError."""
-        parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
         try:
-            root = etree.fromstring(body, parser)
-        except (etree.XMLSyntaxError, ValueError) as error:
-            raise UnacceptableError(f"报文不是有效的 XML：{error}") from None
-        if root.getroottree().docinfo.internalDTD is not None:
-            raise UnacceptableError("报文含有 DOCTYPE")
+            root = parse_xml(body, blanks=True)
+        except Unparsable as why:
+            said = "报文含有 DOCTYPE" if why.reason == "DOCTYPE" else f"报文不是有效的 XML：{why.said}"
+            raise UnacceptableError(said) from None
         try:
             self._schema.assertValid(root)
         except etree.DocumentInvalid as error:

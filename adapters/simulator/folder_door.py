@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import zipfile
-import zlib
 from pathlib import Path
 
+import structlog
+
+from adapters.signatures import LONGEST, SUFFIX
 from adapters.simulator.clerk import Clerk, OtherBytesError
-from adapters.simulator.documents import UnacceptableError
+from adapters.simulator.documents import UnacceptableError, UntrustedError
+from adapters.simulator.seals import NoSeals, Seals
 from adapters.simulator.state import Answer
-from adapters.transports.folder import FAIL, IN, OUT, TEMPORARY, move, place
+from adapters.transports.boxes import TEMPORARY, move, place, replace
+from adapters.transports.folder import FAIL, IN, OUT
+from declarations.limits import MAX_MESSAGE
+from declarations.unzipping import Unpackable, unzip
+
+log = structlog.get_logger(__name__)
 
 POLL_SECONDS = 0.1
-LARGEST_MESSAGE = 20_000_000
-"""Bytes of one unpacked message; a zip that unpacks to more is refused before it fills the memory."""
 LONGEST_NAME = 200
 """Bytes of a file name; answers add a prefix to it and must still be a file name."""
 
@@ -22,9 +27,10 @@ LONGEST_NAME = 200
 class FolderDoor:
     """`root` is the agency's own exchange directory, the same as the window's folder channel uses."""
 
-    def __init__(self, clerk: Clerk, root: Path) -> None:
+    def __init__(self, clerk: Clerk, root: Path, seals: Seals | None = None) -> None:
         self._clerk = clerk
         self._root = root
+        self._seals = seals or NoSeals()
 
     async def open(self) -> None:
         for box in (OUT, IN, FAIL):
@@ -44,8 +50,16 @@ class FolderDoor:
             await asyncio.sleep(POLL_SECONDS)
 
     async def deliver(self, answer: Answer) -> bool:
-        await asyncio.to_thread(place, self._root / IN, answer.name, answer.body)
+        await asyncio.to_thread(self._put, answer)
         return True
+
+    def _put(self, answer: Answer) -> None:
+        box = self._root / IN
+        body, signature = self._seals.sealed(answer.name, answer.body)
+        if signature is not None:
+            # first, so that no answer is ever seen without it
+            replace(box, answer.name + SUFFIX, signature.encode() + b"\n")
+        place(box, answer.name, body)
 
     def _take(self, path: Path) -> None:
         """One file: remembered first, then taken away, so that a crash between the two only repeats it."""
@@ -54,13 +68,18 @@ class FolderDoor:
             return
         body = b""
         try:
-            body = unpack(path)
-            status = self._clerk.take(path.stem, body)
+            body, signature = unpack(path)
+            status = self._clerk.take(path.stem, self._seals.opened(f"{path.stem}.xml", body, signature))
         except OSError:
             # gone meanwhile, or not readable now: it stays for the next round
             return
         except OtherBytesError:
             # no answer: it would bear the name of the file that was taken
+            move(path, self._root / FAIL)
+            return
+        except UntrustedError as why:
+            # no answer and no memory: once the window's key is known here, the same file may come again
+            log.warning("message_not_trusted", name=path.name, reason=why.reason)
             move(path, self._root / FAIL)
             return
         except UnacceptableError as why:
@@ -73,18 +92,15 @@ class FolderDoor:
             move(path, self._root / FAIL)
 
 
-def unpack(path: Path) -> bytes:
-    """The one XML document of an exchange zip (PDF files beside it are attachments); raises UnacceptableError."""
+def unpack(path: Path) -> tuple[bytes, str | None]:
+    """The one XML document of an exchange zip and its signature, if it has one (PDF files beside it are attachments); raises
+    UnacceptableError."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = [entry for entry in archive.infolist() if entry.filename.lower().endswith(".xml")]
-            if len(names) != 1:
-                raise UnacceptableError(f"压缩包内应有且仅有一个 XML 报文，实有 {len(names)} 个")
-            with archive.open(names[0]) as file:
-                # what the zip says of its size is not believed
-                body = file.read(LARGEST_MESSAGE + 1)
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
-        raise UnacceptableError(f"压缩包无法解开：{error}") from None
-    if len(body) > LARGEST_MESSAGE:
-        raise UnacceptableError(f"报文解压后超过 {LARGEST_MESSAGE} 字节")
-    return body
+        files = unzip(path.read_bytes(), unpacked=MAX_MESSAGE)
+    except Unpackable as why:
+        raise UnacceptableError(f"压缩包无法解开：{why}") from None
+    names = [name for name in files if name.lower().endswith(".xml")]
+    if len(names) != 1:
+        raise UnacceptableError(f"压缩包内应有且仅有一个 XML 报文，实有 {len(names)} 个")
+    signature = files.get(names[0] + SUFFIX)
+    return files[names[0]], None if signature is None else signature[: LONGEST + 1].decode("ascii", "replace").strip()

@@ -10,28 +10,28 @@ import re
 import aiohttp
 from aiohttp import web
 
-from adapters.signing import HEADER, sign, verify
+from adapters.signatures import HEADER
 from adapters.simulator.clerk import CUT, TAKEN, Clerk, OtherBytesError
-from adapters.simulator.documents import UnacceptableError
+from adapters.simulator.documents import UnacceptableError, UntrustedError
+from adapters.simulator.seals import Seals
 from adapters.simulator.state import Answer
+from declarations.limits import MAX_MESSAGE
 
-LARGEST_MESSAGE = 20_000_000
-"""Bytes of one message."""
 _MESSAGE_ID = re.compile(r"[0-9A-Za-z._-]{1,64}\Z")
 
 
 class HttpDoor:
-    """`token` and `hmac_key` are the pair the window and this agency share; they are used in both directions."""
+    """`token` is what the window and this agency share, in both directions; `seals` verify and sign."""
 
     def __init__(
-        self, clerk: Clerk, agency: str, *, host: str, port: int, window_url: str, token: str, hmac_key: bytes
+        self, clerk: Clerk, agency: str, *, host: str, port: int, window_url: str, token: str, seals: Seals
     ) -> None:
         self._clerk = clerk
         self._host = host
         self._port = port
         self._answers_url = f"{window_url.rstrip('/')}/api/v1/agencies/{agency}/answers"
         self._token = token
-        self._hmac_key = hmac_key
+        self._seals = seals
         self._wake = asyncio.Event()
         self._runner: web.AppRunner | None = None
         self._session: aiohttp.ClientSession | None = None
@@ -42,7 +42,7 @@ class HttpDoor:
             connector=aiohttp.TCPConnector(keepalive_timeout=4),
             cookie_jar=aiohttp.DummyCookieJar(),
         )
-        app = web.Application(client_max_size=LARGEST_MESSAGE)
+        app = web.Application(client_max_size=MAX_MESSAGE)
         app.router.add_post("/messages", self._receive)
         app.router.add_get("/messages/{key}", self._tell)
         # connections longer kept here than at the window, so that it never sends into one we are closing
@@ -64,14 +64,13 @@ class HttpDoor:
     async def deliver(self, answer: Answer) -> bool:
         """True when the window has it. A damaged answer has arrived with any reply, for it will never be accepted."""
         assert self._session is not None
-        headers = {
-            "Authorization": f"Bearer {self._token}",
-            "Content-Type": "application/xml",
-            HEADER: sign(self._hmac_key, answer.body),
-        }
+        body, signature = self._seals.sealed("", answer.body)
+        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/xml"}
+        if signature is not None:
+            headers[HEADER] = signature
         try:
             async with self._session.post(
-                self._answers_url, data=answer.body, headers=headers, allow_redirects=False
+                self._answers_url, data=body, headers=headers, allow_redirects=False
             ) as response:
                 await response.content.read(64 * 1024)
                 return 200 <= response.status < 300 or (not answer.sound and response.status < 500)
@@ -83,9 +82,11 @@ class HttpDoor:
             return _reply(401, "令牌无效 unknown token")
         # aiohttp answers 413 itself when the body is larger than the cap
         body = await request.read()
-        if not verify(self._hmac_key, body, request.headers.get(HEADER)):
-            return _reply(401, "签名不符 the signature does not fit the bytes")
         key = request.headers.get("Onewindow-Message-Id", "")
+        try:
+            body = self._seals.opened(key, body, request.headers.get(HEADER))
+        except UntrustedError as why:
+            return _reply(401, why.reason)
         if not _MESSAGE_ID.match(key):
             return _reply(400, "缺少报文编号 Onewindow-Message-Id is missing or malformed")
         try:

@@ -18,9 +18,10 @@ from aiokafka.errors import KafkaError
 from adapters.broker.reader import Reader, Record
 from adapters.broker.topics import BrokerAway, make_topics
 from adapters.broker.writer import Writer
-from adapters.signing import HEADER, sign, verify
+from adapters.signatures import HEADER
 from adapters.simulator.clerk import CUT, TAKEN, Clerk, OtherBytesError
-from adapters.simulator.documents import UnacceptableError
+from adapters.simulator.documents import UnacceptableError, UntrustedError
+from adapters.simulator.seals import Seals
 from adapters.simulator.state import Answer
 from adapters.transports.kafka import MESSAGE_ID, topics_at
 
@@ -36,12 +37,12 @@ _MESSAGE_ID = re.compile(r"[0-9A-Za-z._-]{1,64}\Z")
 
 
 class KafkaDoor:
-    """`url` is the agency's address in the window's settings; `hmac_key` is what both share."""
+    """`url` is the agency's address in the window's settings; `seals` verify and sign."""
 
-    def __init__(self, clerk: Clerk, url: str, hmac_key: bytes) -> None:
+    def __init__(self, clerk: Clerk, url: str, seals: Seals) -> None:
         self._clerk = clerk
         self._topics = topics_at(url)
-        self._hmac_key = hmac_key
+        self._seals = seals
         made = dict.fromkeys((self._topics.messages, self._topics.answers), PARTITIONS)
         self._writer = Writer(self._topics.bootstrap, topics=made)
         self._reader = Reader(
@@ -73,11 +74,13 @@ class KafkaDoor:
                 await asyncio.sleep(0)
 
     async def deliver(self, answer: Answer) -> bool:
-        headers = [(HEADER, sign(self._hmac_key, answer.body).encode())]
+        # its place in the topic is not known yet, so the signature binds no name
+        body, signature = self._seals.sealed("", answer.body)
+        headers = [(HEADER, signature.encode())] if signature is not None else []
         try:
             async with self._writer.producer(WRITE_SECONDS) as producer, asyncio.timeout(WRITE_SECONDS):
                 await producer.send_and_wait(
-                    self._topics.answers, answer.body, key=answer.message_key.encode(), headers=headers
+                    self._topics.answers, body, key=answer.message_key.encode(), headers=headers
                 )
         except (BrokerAway, KafkaError, TimeoutError) as error:
             log.warning("answer_not_written", name=answer.name, error=repr(error))
@@ -87,8 +90,13 @@ class KafkaDoor:
     def _take(self, record: Record) -> bool:
         """One message; False when it is to be tried again."""
         key, body = record.headers.get(MESSAGE_ID, ""), record.value
-        if not _MESSAGE_ID.match(key) or not verify(self._hmac_key, body, record.headers.get(HEADER)):
-            log.warning("message_not_trusted", offset=record.offset)
+        try:
+            body = self._seals.opened(key, body, record.headers.get(HEADER))
+        except UntrustedError as why:
+            log.warning("message_not_trusted", offset=record.offset, reason=why.reason)
+            return True
+        if not _MESSAGE_ID.match(key):
+            log.warning("message_without_id", offset=record.offset)
             return True
         try:
             status = self._clerk.take(key, body)

@@ -8,7 +8,7 @@ import time
 import tomllib
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
@@ -18,6 +18,7 @@ from adapters.simulator.clerk import AgencyFile, Clerk
 from adapters.simulator.folder_door import FolderDoor
 from adapters.simulator.http_door import HttpDoor
 from adapters.simulator.knobs import Knobs
+from adapters.simulator.seals import NoSeals, SecretSeals, seals_of
 from adapters.simulator.state import Answer, State
 from declarations.errors import BadConfiguration
 
@@ -56,12 +57,14 @@ async def run_simulator(
     knobs: Knobs,
     bundle_root: Path,
     url: str = "",
+    window_keys: Path | None = None,
 ) -> None:
     """Runs until SIGTERM, SIGINT or cancellation. Raises BadConfiguration for an agency without a simulation.
 
     `state_dir` holds its memory; `bundle_root` holds `mappings/` and `xsd/`. How it is reached says the channel in its
     `agency.toml`: `exchange_dir` is its own exchange directory (holding OutBox, InBox …), on the folder channel; `host`, `port`,
-    `window_url` and `token` are for HTTP; `url` is `kafka://…` where it is reached over topics; `hmac_key` signs on both.
+    `window_url` and `token` are for HTTP; `url` is `kafka://…` where it is reached over topics; `window_keys` is the
+    window's key ring, where the agency finds the window's public keys; without it `hmac_key` signs on both.
     """
     files: dict[str, AgencyFile] = {customs.AGENCY: customs, inspection.AGENCY: inspection}
     if agency not in files:
@@ -73,28 +76,35 @@ async def run_simulator(
     try:
         clerk = Clerk(files[agency], state, bundle_root, knobs, rehearsal=rehearsal)
         door: Door
-        match reached_by(_channel(bundle_root, agency), url):
+        table = _table(bundle_root, agency)
+        kind = reached_by(table["channel"], url)
+        seals = seals_of(
+            agency,
+            table.get("signature", {}),
+            hmac_key=hmac_key,
+            window_keys=window_keys,
+            own_keys=state_dir / "keys",
+            default=NoSeals() if kind == "folder" else SecretSeals(hmac_key),
+        )
+        match kind:
             case "folder":
-                door = FolderDoor(clerk, exchange_dir)
+                door = FolderDoor(clerk, exchange_dir, seals)
             case "kafka":
                 # imported here: a rehearsal without a broker has no use for it
                 from adapters.simulator.kafka_door import KafkaDoor
 
-                door = KafkaDoor(clerk, url, hmac_key)
+                door = KafkaDoor(clerk, url, seals)
             case _:
-                door = HttpDoor(
-                    clerk, agency, host=host, port=port, window_url=window_url, token=token, hmac_key=hmac_key
-                )
+                door = HttpDoor(clerk, agency, host=host, port=port, window_url=window_url, token=token, seals=seals)
         await _serve(agency, state, door)
     finally:
         state.close()
 
 
-def _channel(bundle_root: Path, agency: str) -> str:
-    """The word in the agency's table."""
+def _table(bundle_root: Path, agency: str) -> dict[str, Any]:
+    """The agency's table: its channel, how it signs."""
     with open(bundle_root / "mappings" / agency / "agency.toml", "rb") as file:
-        channel: str = tomllib.load(file)["channel"]
-        return channel
+        return tomllib.load(file)
 
 
 async def _serve(agency: str, state: State, door: Door) -> None:

@@ -1,5 +1,8 @@
 """Folder exchange (facts, section 6): zips go into OutBox, answers come into InBox, refused files lie in FailBox.
 
+Where messages are signed, the signature of `<name>.xml` lies beside it in the zip as `<name>.xml.sig`, and that of an answer in
+InBox as `<answer>.sig`, put down before the answer itself.
+
 A file is complete when it bears its final name: it is written as `<name>.<chance>.temp`, flushed to the disk, then linked.
 What was taken up is moved to `Archive/YYYYMMDD` (UTC). Nothing ever replaces a file.
 """
@@ -10,20 +13,23 @@ import asyncio
 import io
 import os
 import secrets
+import time
 import zipfile
-from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
 from adapters.agency import Incoming, Outgoing
+from adapters.signatures import LONGEST, SUFFIX
+from adapters.transports.boxes import TEMPORARY, move, place
 from declarations.errors import AgencyRefused, AgencyUnavailable, OutcomeUnknown
 
-TEMPORARY = ".temp"
 OUT, IN, FAIL, ARCHIVE = "OutBox", "InBox", "FailBox", "Archive"
 LONGEST_NAME = 255 - len(".01234567" + TEMPORARY)
 """Bytes a disk takes in a file's name, less what the temporary name adds."""
+ORPHANED_SECONDS = 3600.0
+"""A signature whose answer has not come for so long is put away."""
 BATCH = 200
 """Answers collected at a time: bounds memory when an agency empties a backlog into InBox."""
 
@@ -40,82 +46,24 @@ def exchange_name(outgoing: Outgoing) -> str:
     return f"{reference}_{at:%Y%m%d%H%M%S}{at.microsecond // 1000:03d}_{outgoing.message_id[-8:]}"
 
 
-def pack(name: str, body: bytes, at: datetime) -> bytes:
-    """A zip holding `<name>.xml`; the same input gives the same bytes, so a repeated file is recognisably the same."""
-    moment = at.astimezone(UTC)
-    entry = zipfile.ZipInfo(f"{name}.xml", (max(moment.year, 1980), *moment.timetuple()[1:6]))
-    entry.compress_type = zipfile.ZIP_DEFLATED
-    entry.external_attr = 0o600 << 16
-    entry.create_system = 3
+def pack(name: str, body: bytes, at: datetime, signature: str | None = None) -> bytes:
+    """A zip holding `<name>.xml`, and its signature if it has one; the same input gives the same bytes, so a repeated file is
+    recognisably the same."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr(entry, body, compresslevel=6)
+        archive.writestr(_entry(f"{name}.xml", at), body, compresslevel=6)
+        if signature is not None:
+            archive.writestr(_entry(f"{name}.xml{SUFFIX}", at), signature + "\n", compresslevel=6)
     return buffer.getvalue()
 
 
-def place(directory: Path, name: str, body: bytes) -> None:
-    """Writes a file so that a reader sees it whole or not at all, and a power cut does not take it back.
-
-    The same bytes under that name are the file itself; raises FileExistsError when it holds others, and leaves them alone.
-    """
-    # a name of its own: an attempt that was given up may still be writing, and what it wrote may be linked already
-    temporary = directory / f"{name}.{secrets.token_hex(4)}{TEMPORARY}"
-    try:
-        with open(temporary, "xb") as file:
-            file.write(body)
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(temporary, directory / name)
-    except FileExistsError:
-        if (directory / name).read_bytes() != body:
-            raise
-    finally:
-        temporary.unlink(missing_ok=True)
-    _sync(directory)
-
-
-def move(source: Path, directory: Path) -> Path | None:
-    """Moves a file into `directory` without replacing one there (`name.1.xml`, `name.2.xml` …); None when it is gone.
-
-    Not flushed to the disk: what is moved was committed elsewhere, and a power cut at worst brings it back, known.
-    """
-    directory.mkdir(parents=True, exist_ok=True)
-    for target in _free_names(directory, source.name):
-        try:
-            os.link(source, target)
-        except FileExistsError:
-            # left by a crash between link and unlink: the move is done but for its second half
-            if not _same_file(source, target):
-                continue
-        except FileNotFoundError:
-            return None
-        source.unlink(missing_ok=True)
-        return target
-    return None
-
-
-def _free_names(directory: Path, name: str) -> Iterator[Path]:
-    stem, dot, suffix = name.rpartition(".")
-    yield directory / name
-    number = 0
-    while True:
-        number += 1
-        yield directory / (f"{stem}.{number}.{suffix}" if dot else f"{name}.{number}")
-
-
-def _same_file(one: Path, other: Path) -> bool:
-    try:
-        return os.path.samefile(one, other)
-    except FileNotFoundError:
-        return False
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _entry(name: str, at: datetime) -> zipfile.ZipInfo:
+    moment = at.astimezone(UTC)
+    entry = zipfile.ZipInfo(name, (max(moment.year, 1980), *moment.timetuple()[1:6]))
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.external_attr = 0o600 << 16
+    entry.create_system = 3
+    return entry
 
 
 class FolderChannel:
@@ -127,6 +75,8 @@ class FolderChannel:
         self._max_answer_bytes = max_answer_bytes
         self._batch = batch
         self._last_name = ""
+        # signatures without an answer, and since when
+        self._orphans: dict[str, tuple[tuple[int, ...], float]] = {}
 
     async def send(self, outgoing: Outgoing) -> None:
         await asyncio.to_thread(self._send, outgoing)
@@ -182,7 +132,7 @@ class FolderChannel:
             )
         try:
             box.mkdir(parents=True, exist_ok=True)
-            place(box, file_name, pack(name, outgoing.body, outgoing.accepted_at))
+            place(box, file_name, pack(name, outgoing.body, outgoing.accepted_at, outgoing.signature))
         except OSError as error:
             there = (box / file_name).exists()
             if there and isinstance(error, FileExistsError):
@@ -203,14 +153,34 @@ class FolderChannel:
         box = self._root / IN
         try:
             with os.scandir(box) as entries:
-                names = sorted(entry.name for entry in entries if _is_complete(entry))
+                found = [entry.name for entry in entries if _is_complete(entry)]
         except FileNotFoundError:
             return []
+        names = sorted(name for name in found if not name.endswith(SUFFIX))
+        self._put_orphans_away(set(found) - set(names), set(names))
         # going round by name: a file that cannot be finished must not hide those behind it
         names = [name for name in names if name > self._last_name] + [name for name in names if name <= self._last_name]
         names = names[: self._batch]
         self._last_name = names[-1] if names else ""
         return [incoming for name in names if (incoming := self._read(box / name)) is not None]
+
+    def _put_orphans_away(self, signatures: set[str], answers: set[str]) -> None:
+        """Signatures whose answer does not come: left by an agency that put one down again while its answer was taken."""
+        seen: dict[str, tuple[tuple[int, ...], float]] = {}
+        for name in signatures:
+            path = self._root / IN / name
+            if name.removesuffix(SUFFIX) in answers:
+                continue
+            with suppress(FileNotFoundError):
+                identity = _identity(path.lstat())
+                # as long as we have seen it: what a file says of its time, a clock that was set makes a lie
+                same, since = self._orphans.get(name, (None, 0.0))
+                since = since if same == identity else time.monotonic()
+                if time.monotonic() - since > ORPHANED_SECONDS:
+                    move(path, self._root / FAIL)
+                else:
+                    seen[name] = identity, since
+        self._orphans = seen
 
     def _read(self, path: Path) -> Incoming | None:
         try:
@@ -223,22 +193,61 @@ class FolderChannel:
         with open(descriptor, "rb") as file:
             identity = _identity(os.fstat(descriptor))
             body = file.read(self._max_answer_bytes + 1)
+        signature, signature_identity = signature_of(path)
         if len(body) > self._max_answer_bytes:
             problem = f"larger than {self._max_answer_bytes} bytes"
-            return Incoming(self._agency, path.name, b"", problem=problem, identity=identity)
-        return Incoming(self._agency, path.name, body, identity=identity)
+            return Incoming(
+                self._agency,
+                path.name,
+                b"",
+                problem=problem,
+                identity=identity,
+                signature_identity=signature_identity,
+            )
+        return Incoming(
+            self._agency,
+            path.name,
+            body,
+            identity=identity,
+            signature=signature,
+            signature_identity=signature_identity,
+        )
 
     def _finish(self, incoming: Incoming, accepted: bool) -> None:
         if Path(incoming.name).name != incoming.name:
             raise ValueError(f"not a file name: {incoming.name!r}")
         source = self._root / IN / incoming.name
+        signature: Path | None = source.with_name(source.name + SUFFIX)
+        assert signature is not None
         try:
             if incoming.identity is not None and _identity(source.lstat()) != incoming.identity:
                 # the agency has put another answer under this name: it waits to be collected itself
                 return
         except FileNotFoundError:
             return
-        move(source, self._root / ARCHIVE / f"{datetime.now(UTC):%Y%m%d}" if accepted else self._root / FAIL)
+        try:
+            if _identity(signature.lstat()) != incoming.signature_identity:
+                # that of another answer, which comes next
+                signature = None
+        except FileNotFoundError:
+            signature = None
+        move(source, self._root / ARCHIVE / f"{datetime.now(UTC):%Y%m%d}" if accepted else self._root / FAIL, signature)
+
+
+def signature_of(path: Path) -> tuple[str | None, tuple[int, ...] | None]:
+    """What lies beside an answer as its signature, and which file it was."""
+    try:
+        descriptor = os.open(path.with_name(path.name + SUFFIX), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None, None
+    with open(descriptor, "rb") as file:
+        identity = _identity(os.fstat(descriptor))
+        try:
+            text = file.read(LONGEST + 1)
+        except OSError:
+            # a folder of that name, for instance
+            return None, None
+    return text.decode("ascii", "replace").strip(), identity
 
 
 def _identity(status: os.stat_result) -> tuple[int, ...]:

@@ -43,8 +43,11 @@ class HttpChannel:
             "Authorization": f"Bearer {self._token}",
             "Onewindow-Message-Id": outgoing.message_id,
             "Onewindow-Reference": quote(outgoing.reference, safe=" "),
-            HEADER: sign(self._hmac_key, outgoing.body),
         }
+        if outgoing.signature is not None:
+            headers[HEADER] = outgoing.signature
+        elif self._hmac_key:
+            headers[HEADER] = sign(self._hmac_key, outgoing.body)
         body = outgoing.body
         # aiohttp writes bytes in one go and warns of large ones: they would hold up everything else on the loop
         data = body if len(body) < _IN_ONE_GO else io.BytesIO(body)

@@ -97,8 +97,11 @@ class KafkaChannel:
         headers = [
             (MESSAGE_ID, outgoing.message_id.encode()),
             (REFERENCE, quote(outgoing.reference, safe=" ").encode()),
-            (HEADER, sign(self._hmac_key, outgoing.body).encode()),
         ]
+        if outgoing.signature is not None:
+            headers.append((HEADER, outgoing.signature.encode()))
+        elif self._hmac_key:
+            headers.append((HEADER, sign(self._hmac_key, outgoing.body).encode()))
         try:
             # left with an error, the producer is given up: what was not confirmed is not written later behind our back
             async with self._writer.producer(self._connect_timeout) as producer:
@@ -191,10 +194,11 @@ class KafkaChannel:
         if len(record.value) > self._max_answer_bytes:
             problem = f"larger than {self._max_answer_bytes} bytes"
             return Incoming(self._agency, name, b"", problem=problem, identity=identity)
-        if not verify(self._hmac_key, record.value, record.headers.get(HEADER)):
+        signature = record.headers.get(HEADER)
+        if self._hmac_key and not verify(self._hmac_key, record.value, signature):
             problem = "the signature does not fit the bytes"
             return Incoming(self._agency, name, record.value, problem=problem, identity=identity)
-        return Incoming(self._agency, name, record.value, identity=identity)
+        return Incoming(self._agency, name, record.value, identity=identity, signature=signature)
 
 
 def _said(error: BaseException) -> str:

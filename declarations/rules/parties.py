@@ -4,22 +4,13 @@ from __future__ import annotations
 
 import re
 
+from declarations.registration import USCC_SIGNS, uscc_check_sign
 from declarations.rules.rule import CONTEXT, Finding, RuleContext, optional, rule
 from declarations.rules.values import digits
 
-USCC_SIGNS = "0123456789ABCDEFGHJKLMNPQRTUWXY"
-"""Signs of a unified social credit code in the order of their values 0 to 30 (GB 32100-2015: no I O S V Z)."""
-USCC_WEIGHTS = (1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28)
-"""3 to the power of the position, modulo 31 (GB 32100-2015)."""
 _USCC = re.compile(f"[{USCC_SIGNS}]{{18}}")
 _CUSTOMS_ID = re.compile(r"[0-9]{4}[0-9A-Z]{6}")
 _OWNER_ID = re.compile(r"[0-9]{4}[0-9A-Z]{6}|[0-9A-Z]{9}|NO")
-
-
-def uscc_check_sign(first_seventeen: str) -> str:
-    """The 18th sign of a unified social credit code (GB 32100-2015)."""
-    total = sum(USCC_SIGNS.index(sign) * weight for sign, weight in zip(first_seventeen, USCC_WEIGHTS, strict=True))
-    return USCC_SIGNS[(31 - total % 31) % 31]
 
 
 @rule("R-PTY-01", "domestic_trader_uscc")

@@ -6,8 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
 
-from adapters import signing
-from declarations.errors import Forbidden
+from adapters.signatures import HEADER
 from gateway import receive
 from gateway.api import replies
 from gateway.api.requests import WindowOf, read_body
@@ -21,13 +20,14 @@ async def take_answer(
     window: WindowOf,
     agency: str,
     signature: Annotated[
-        str | None, Header(alias=signing.HEADER, description="sha256=<hex HMAC over the body>")
+        str | None, Header(alias=HEADER, description="Detached, over the exact bytes: docs/exchange.md")
     ] = None,
     name: Annotated[str | None, Header(alias="Onewindow-File-Name", max_length=200)] = None,
 ) -> Response:
-    """`200` means committed: also for an answer that came before, and for one kept aside because it could not be read."""
+    """`200` means committed: also for an answer that came before, and for one kept aside because it could not be read. `403`: it
+    is not signed as this agency signs, or answers another agency's message; it is kept aside and nothing was changed."""
     body = await read_body(request, window.settings.max_body_bytes)
-    if not signing.verify(window.agency_key(agency), body, signature):
-        raise Forbidden("the signature does not fit these bytes", "签名与内容不符")
-    received = await receive.arrived(window, agency, body, name)
+    received = await receive.arrived(window, agency, body, name, signature=signature)
+    if received.refused is not None:
+        raise received.refused
     return replies.json({"state": received.state, "inbox_id": received.inbox_id, "reason": received.reason})

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Header, Path, Query, Request, Response
 
 from declarations.errors import BadRequest
-from gateway import amend, ask, submit
+from gateway import amend, ask, mandates, receipts, submit
 from gateway.api import openapi, replies
-from gateway.api.requests import Admitted, WindowOf, declaration_type, idempotency_key, read_body
+from gateway.api.requests import Admitted, WindowOf, idempotency_key, read_declaration
 
 router = APIRouter(prefix="/declarations", tags=["declarations"])
 
@@ -18,20 +18,29 @@ DeclarationId = Annotated[
     str, Path(max_length=64, description="The id the filing was answered with", examples=["D01…"])
 ]
 CheckOnly = Annotated[bool, Query(description="Check everything, store and send nothing")]
+For = Annotated[
+    str | None,
+    Header(
+        alias=mandates.HEADER,
+        max_length=64,
+        description="Under a mandate: the organisation in whose name it is filed, by its id or social credit code",
+    ),
+]
 Text = Annotated[str | None, Query(max_length=100)]
 Digits = Annotated[str | None, Query(max_length=100, description="Whole, or its last characters (at least 4)")]
 
 
 @router.post("", status_code=202, summary="File a declaration", **openapi.takes_declaration(openapi.FILED))
 async def file_declaration(
-    request: Request, window: WindowOf, caller: Admitted, check_only: CheckOnly = False
+    request: Request, window: WindowOf, caller: Admitted, on_behalf_of: For = None, check_only: CheckOnly = False
 ) -> Response:
     """Checks everything, stores the declaration with its agency messages, and answers before any agency has.
 
     `202`: kept and queued, the body tells its id. `422`: all faults at once, nothing stored.
     """
-    media_type, key = declaration_type(request), idempotency_key(request)
-    body = await read_body(request, window.settings.max_body_bytes)
+    key = idempotency_key(request)
+    caller = await mandates.on_behalf(window, caller, on_behalf_of)
+    body, media_type = await read_declaration(request)
     return replies.of(await submit.submit(window, caller, body, media_type, idempotency_key=key, check_only=check_only))
 
 
@@ -42,11 +51,17 @@ async def file_declaration(
     **openapi.takes_declaration(openapi.FILED),
 )
 async def refile_declaration(
-    request: Request, window: WindowOf, caller: Admitted, declaration_id: DeclarationId, check_only: CheckOnly = False
+    request: Request,
+    window: WindowOf,
+    caller: Admitted,
+    declaration_id: DeclarationId,
+    on_behalf_of: For = None,
+    check_only: CheckOnly = False,
 ) -> Response:
     """A corrected form after a rejection. Only legs that were rejected, or whose message differs, are sent again."""
-    media_type, key = declaration_type(request), idempotency_key(request)
-    body = await read_body(request, window.settings.max_body_bytes)
+    key = idempotency_key(request)
+    caller = await mandates.on_behalf(window, caller, on_behalf_of)
+    body, media_type = await read_declaration(request)
     return replies.of(
         await amend.refile(window, caller, declaration_id, body, media_type, idempotency_key=key, check_only=check_only)
     )
@@ -137,6 +152,17 @@ async def get_message(
     window: WindowOf, caller: Admitted, declaration_id: DeclarationId, message_id: Annotated[str, Path(max_length=64)]
 ) -> Response:
     return replies.document(*await ask.message_bytes(window, caller, declaration_id, message_id))
+
+
+@router.get("/{declaration_id}/receipt", summary="The window's signed receipt", **openapi.answers(openapi.RECEIPT))
+async def get_receipt(
+    window: WindowOf,
+    caller: Admitted,
+    declaration_id: DeclarationId,
+    version: Annotated[int | None, Query(ge=1, le=100_000, description="Without it the last version")] = None,
+) -> Response:
+    """A compact JWS (EdDSA) over what was received, by its SHA-256, when and under which id; verified with `GET /keys`."""
+    return replies.json({"receipt": await receipts.receipt_of(window, caller, declaration_id, version)})
 
 
 @router.get(

@@ -53,9 +53,11 @@ FILED: dict[str, Any] = {
     "status_zh": "已申报",
     "status_en": "Filed",
     "warnings": [],
+    "receipt": "eyJhbGciOiJFZERTQSIsImtpZCI6…",
     "legs": [{"agency": "customs", "message": "DecMessage", "version": "2015", "state": "queued", "waits_for": None}],
     "links": {"self": f"/api/v1/declarations/{_ID}"},
 }
+RECEIPT: dict[str, Any] = {"receipt": "eyJhbGciOiJFZERTQSIsImtpZCI6…"}
 WITHDRAWN: dict[str, Any] = {"id": _ID, "reference": "SWSH2015B00000001", "version": 1, "status": "cancelled"}
 FOUND: dict[str, Any] = {
     "items": [{"id": _ID, "reference": "SWSH2015B00000001", "status": "released", "legs": {"customs": "released"}}],

@@ -8,13 +8,15 @@ from fastapi import APIRouter, Path, Query, Response
 
 from declarations.errors import BadRequest
 from gateway import ask
-from gateway.api import openapi, repairs, replies
+from gateway.api import keys, openapi, repairs, replies, vault
 from gateway.api.requests import Admitted, WindowOf
 from gateway.operations import browser, documents, programs, stuck
 from gateway.operations.queues import queues
 
 router = APIRouter(prefix="/operations", tags=["operations"])
 router.include_router(repairs.router)
+router.include_router(vault.router)
+router.include_router(keys.desk)
 
 OneAgency = Annotated[str | None, Query(max_length=40, description="Of this agency only", examples=["customs"])]
 Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the page before")]

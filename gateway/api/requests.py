@@ -9,21 +9,32 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.exceptions import HTTPException
 
-from declarations.errors import BadRequest, Forbidden, TooLarge, Unauthorised
+from declarations.errors import BadRequest, Forbidden, TooLarge
 from gateway import access
-from gateway.identity import Caller, caller_of
+from gateway.identity import Caller
+from gateway.login import sessions
+from gateway.login.recognising import Shown, recognised
+from gateway.sniffing import require_text
 from gateway.wiring import Window
 
 DECLARATION_TYPES = ("application/xml", "text/xml", "application/json")
 DRAIN = 4
 """We read on past the limit this many times over, so that a caller still writing gets our 413 and not a broken pipe."""
 
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+LOOKS_ONLY = "login.get_session"
+"""The door at which a page asks how long its session lasts: that is no use of it."""
+SESSION_LEFT = "onewindow.session_left"
+"""Where a request keeps the seconds its session has left."""
 NOBODY = Caller("client", "", "")
 """Who uses a public door."""
 _TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})
 """What the framework reads as true."""
 
-bearer = HTTPBearer(auto_error=False, description="Token from a file below `<data-dir>/secrets`")
+bearer = HTTPBearer(
+    auto_error=False,
+    description="A machine's key (owk_…) or access token (owt_…), or a token from a file below `<data-dir>/secrets`",
+)
 
 
 async def window_of(request: Request) -> Window:
@@ -37,15 +48,26 @@ async def admitted(
     """Whoever may use this door, by `mappings/access.csv`; raises Unauthorised and Forbidden. Every door asks it."""
     window: Window = request.app.state.window
     door = window.access.doors[access.door_name(request.scope["route"].endpoint)]
+    address = request.client.host if request.client else None
     if door.permission == access.PUBLIC:
+        if request.method not in SAFE_METHODS:
+            window.limiter.require_public(address)
         return NOBODY
-    if credentials is None:
-        raise Unauthorised("send Authorization: Bearer <token>", "请在请求头中提供 Authorization: Bearer <令牌>")
-    caller = caller_of(window, credentials.credentials)
+    shown = Shown(
+        credentials.credentials if credentials is not None else None,
+        request.cookies.get(sessions.cookie_name(window)),
+        request.headers.get(sessions.CSRF_HEADER),
+        changes=request.method not in SAFE_METHODS,
+        uses=door.name != LOOKS_ONLY,
+    )
+    caller, left = await recognised(window, shown)
+    if left is not None:
+        request.scope[SESSION_LEFT] = left
+    window.limiter.require_organisation(caller.organisation_id or f"{caller.kind} {caller.name}", address)
     only_checks = request.query_params.get("check_only", "").lower() in _TRUE
     access.require(caller.permissions, door.check_only if door.check_only and only_checks else door.permission)
-    if request.path_params.get("agency", caller.name) != caller.name and caller.kind == "agency":
-        raise Forbidden("this token is another agency's", "该令牌不属于此机构")
+    if caller.kind == "agency" and request.path_params.get("agency", caller.agency) != caller.agency:
+        raise Forbidden("you belong to another agency", "您不属于此机构")
     return caller
 
 
@@ -94,6 +116,19 @@ def declaration_type(request: Request) -> str:
     if essence not in DECLARATION_TYPES or encoding != "identity":
         raise HTTPException(415, headers={"Accept-Post": ", ".join(DECLARATION_TYPES)})
     return content_type
+
+
+async def read_declaration(request: Request) -> tuple[bytes, str]:
+    """What a trader sends as a declaration: the bytes, of the type they are declared to be and clean, and that type as sent.
+
+    Raises TooLarge, ContentMismatch, MalwareFound and ScannerUnavailable.
+    """
+    window: Window = request.app.state.window
+    media_type = declaration_type(request)
+    body = await read_body(request, window.settings.max_body_bytes)
+    require_text(media_type, body)
+    await window.scanner.require_clean(body)
+    return body, media_type
 
 
 def idempotency_key(request: Request) -> str | None:

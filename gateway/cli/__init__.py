@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from gateway.cli import backup, codes, console, filing, forms, ops, server, tables, trial
+from gateway.cli import backup, codes, console, filing, forms, journal, keys, ops, receipts, server, tables, trial
 
 app = typer.Typer(
     cls=console.WordsGroup,
@@ -20,6 +20,9 @@ app.command()(forms.explain)
 app.add_typer(tables.app, name="tables")
 app.add_typer(codes.app, name="codes")
 app.add_typer(ops.app, name="ops")
+app.add_typer(keys.app, name="keys")
+app.add_typer(journal.app, name="journal")
+app.add_typer(receipts.app, name="receipt")
 app.command()(server.serve)
 app.command()(server.worker)
 app.command()(server.consume)

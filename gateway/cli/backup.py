@@ -20,16 +20,24 @@ Json = Annotated[bool, typer.Option("--json", help="JSON for scripts")]
 
 def backup(
     directory: Annotated[Path, typer.Argument(help="新目录 / a new directory, best on another disk")],
+    with_master_key: Annotated[
+        bool, typer.Option("--with-master-key", help="连同主密钥（默认不含）/ the master key too; by default it is not")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """备份（服务可继续运行）/ Copy database, secrets, exchange folders and archive; the window may go on running."""
-    made = taking.take(load_settings(), directory, system_clock())
+    made = taking.take(load_settings(), directory, system_clock(), with_master_key=with_master_key)
     if as_json:
         console.print_json(made)
     else:
         typer.echo(
             f"已备份 / backed up: {made['directory']} ({made['files']} 个文件 files, {made['bytes']} 字节 bytes)"
         )
+        if not with_master_key:
+            typer.echo(
+                "备份不含主密钥，没有它备份无法读取，请另行保管 / the master key is not in it and nothing opens without it; "
+                f"keep {load_settings().secrets_dir / taking.MASTER_KEYS} in another place ({', '.join(made['master_keys'][:1])})"
+            )
 
 
 def restore(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -74,6 +74,22 @@ class WindowClient:
         if status >= 400:
             raise WindowRefused(status, orjson.loads(data))
         return data
+
+    async def stream(self, path: str, query: Mapping[str, Any]) -> AsyncIterator[bytes]:
+        """The pieces of a long reply at a path below the API; however long it takes, as long as it goes on."""
+        assert self._session is not None
+        given = {name: str(value) for name, value in query.items() if value is not None}
+        goes_on = aiohttp.ClientTimeout(total=None, sock_read=60)
+        try:
+            async with self._session.get(f"{self.url}{API}/{path}", params=given, timeout=goes_on) as reply:
+                if reply.status >= 400:
+                    raise WindowRefused(reply.status, orjson.loads(await reply.read()))
+                async for piece in reply.content.iter_any():
+                    yield piece
+        except (aiohttp.ClientError, TimeoutError, orjson.JSONDecodeError) as error:
+            raise AgencyUnavailable(
+                f"{self.url} broke off ({error or type(error).__name__}); ask again", f"{self.url} 连接中断，请重试"
+            ) from error
 
     async def ready(self) -> bool:
         """Whether the window takes filings by now."""

@@ -42,7 +42,7 @@ def run(
     token = read_token(token_file or settings.secrets_dir / "operators" / f"{operator}.token")
 
     async def session() -> T:
-        async with WindowClient(url or f"http://{settings.host}:{settings.port}", token) as client:
+        async with WindowClient(url or settings.public_address, token) as client:
             return await work(client)
 
     try:

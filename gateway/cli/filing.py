@@ -79,7 +79,7 @@ def status(
 
 def _client(settings: Settings, url: str, token_file: Path | None) -> WindowClient:
     token = read_token(token_file or settings.secrets_dir / "clients" / "default.token")
-    return WindowClient(url or f"http://{settings.host}:{settings.port}", token)
+    return WindowClient(url or settings.public_address, token)
 
 
 async def _watch(client: WindowClient, declaration_id: str) -> None:

@@ -14,9 +14,9 @@ from declarations.convert import to_json, to_xml
 from declarations.errors import BadRequest, NotFound
 from declarations.explain import explain_message, item_of
 from declarations.form import Declaration
+from declarations.parsing import parse_xml
 from declarations.routing import Leg, plan
 from declarations.split import carried, render
-from declarations.xmlform import parse_xml
 from gateway.cli import console
 from gateway.cli.files import Desk, check_file, open_desk, valid_declaration, whole_declaration
 

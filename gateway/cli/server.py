@@ -76,12 +76,13 @@ def simulate(
             exchange_dir=settings.exchange_dir / agency,
             host=host,
             port=port,
-            window_url=f"http://{settings.host}:{settings.port}",
+            window_url=settings.public_address,
             token=secrets.agency_token(agency),
             hmac_key=secrets.agency_key(agency),
             rehearsal=settings.rehearsal,
             knobs=Knobs.from_environment(os.environ),
             bundle_root=settings.tables_dir,
             url=url,
+            window_keys=settings.secrets_dir / "keys",
         )
     )

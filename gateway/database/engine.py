@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from sqlalchemy import Connection, make_url
 from sqlalchemy.exc import ArgumentError
 
 from declarations.errors import BadConfiguration
 from gateway.database.together import Rows
+
+if TYPE_CHECKING:
+    from gateway.vault import Vault
 
 T = TypeVar("T")
 
@@ -37,10 +40,11 @@ class Database(Protocol):
         """Finishes what was begun, then lets go."""
 
 
-async def open_database(url: str, connections: int) -> Database:
+async def open_database(url: str, connections: int, vault: Vault | None = None) -> Database:
     """The store at `url`, its schema brought up to date; raises BadConfiguration when it cannot be ours.
 
-    `connections`: at most so many to a database that is shared.
+    `connections`: at most so many to a database that is shared. `vault`: what seals and opens payloads; nothing sealed can be
+    read or written without.
     """
     from gateway.database.postgres import PostgresDatabase
     from gateway.database.sqlite import SqliteDatabase
@@ -51,7 +55,7 @@ async def open_database(url: str, connections: int) -> Database:
         raise BadConfiguration(f"not a database address: {error}", f"数据库地址有误：{error}") from error
     backend = parsed.get_backend_name()
     if backend == "postgresql" and parsed.database:
-        return await PostgresDatabase.open(parsed, connections)
+        return await PostgresDatabase.open(parsed, connections, vault)
     if backend != "sqlite" or not parsed.database or parsed.database == ":memory:":
         raise BadConfiguration(
             "the database must be a SQLite file, as in sqlite:////srv/onewindow/onewindow.db, "
@@ -59,4 +63,4 @@ async def open_database(url: str, connections: int) -> Database:
             "数据库须为 SQLite 文件（例如 sqlite:////srv/onewindow/onewindow.db）"
             "或 PostgreSQL（例如 postgresql://user:password@host/name）",
         )
-    return await asyncio.to_thread(SqliteDatabase, parsed.database)
+    return await asyncio.to_thread(SqliteDatabase, parsed.database, vault)

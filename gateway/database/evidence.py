@@ -1,4 +1,5 @@
-"""Evidence: links and batches of the journal's chains, and the keys that payloads are sealed under."""
+"""Evidence: the tables a declaration was decided by, links and batches of the journal's chains, the keys payloads are sealed
+under."""
 
 from __future__ import annotations
 
@@ -7,19 +8,39 @@ from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBina
 from gateway.database.columns import Counter, Text, metadata
 from gateway.database.types import Json, Moment
 
-# the root over the heads of all chains, signed and timestamped, each over the one before
+# the tables and schemas that decided declarations, each file once
+bundle_file = Table(
+    "bundle_file",
+    metadata,
+    Column("sha256", Text, primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+)
+
+bundle = Table(
+    "bundle",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("manifest", Json, nullable=False),  # path -> sha256 of the file
+    Column("created_at", Moment, nullable=False),
+)
+
+# the root over the heads of the chains that grew, signed and timestamped, each over the one before
 journal_batch = Table(
     "journal_batch",
     metadata,
-    Column("id", Counter, primary_key=True, autoincrement=True),
+    Column("id", Counter, primary_key=True, autoincrement=True),  # without gaps: one sealer's batch follows another's
     Column("previous", Text, nullable=False),  # hash of the batch before
     Column("root", Text, nullable=False),
     Column("entries", Integer, nullable=False),
-    Column("heads", Json, nullable=False),  # chain -> [sequence, hash]
+    Column("heads", Json, nullable=False),  # chain -> [first sequence, last sequence, hash]
     Column("sealed_at", Moment, nullable=False),
     Column("key_id", Text, nullable=False),
+    Column("hash", Text, nullable=False),  # of what is signed
     Column("signature", Text, nullable=False),
-    Column("timestamp", LargeBinary),  # RFC 3161 token of an outside authority over the root
+    # the sealer's own notes, not signed: the highest journal id seen, and those below it that nobody has committed yet
+    Column("through", BigInteger, nullable=False),
+    Column("missing", Json, nullable=False),  # [first id, last id, since when]
+    Column("timestamp", LargeBinary),  # RFC 3161 token of an outside authority over `hash`
 )
 
 # the place of a journal's row in its organisation's chain; beside the row, which is never touched again

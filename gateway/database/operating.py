@@ -44,6 +44,7 @@ archive = Table(
     metadata,
     Column("declaration_id", Text, primary_key=True),  # outlives the declaration
     organisation_column(),
+    Column("principal_id", Text),  # in whose name it was filed, where that is another
     Column("form", Text, nullable=False),
     Column("reference", Text, nullable=False),
     Column("status", Text, nullable=False),

@@ -13,7 +13,6 @@ from sqlalchemy import (
     LargeBinary,
     PrimaryKeyConstraint,
     Table,
-    UniqueConstraint,
     false,
 )
 
@@ -34,7 +33,7 @@ organisation = Table(
     # trader broker shipping_agent agency operator, blanks between
     Column("kinds", Text, nullable=False, server_default="trader"),
     Column("agency", Text),  # an agency's: its name in the tables
-    Column("state", Text, nullable=False, server_default="active"),  # pending active refused suspended
+    Column("state", Text, nullable=False, server_default="active"),  # active suspended
     # keyer, reviewer and signer of a filing must be three people
     Column("separate_duties", Boolean, nullable=False, server_default=false()),
     Column("created_at", Moment, nullable=False),
@@ -45,16 +44,38 @@ qualification = Table(
     "qualification",
     metadata,
     Column("organisation_id", Text, ForeignKey("organisation.id"), primary_key=True),
-    Column("social_credit_code", Text, unique=True),
+    Column("social_credit_code", Text),
     Column("customs_registration_id", Text),
     Column("inspection_registration_id", Text),
     Column("name_zh", Text, nullable=False),
     Column("name_en", Text),
-    Column("details", Json, nullable=False),  # address, contact: what the form's party fields may want besides
+    Column("details", Json, nullable=False),  # sealed: address, contact, what the form's party fields want besides
     Column("updated_at", Moment, nullable=False),
     Column("updated_by", Text, nullable=False),
     Column("verified_at", Moment),  # the operator compared it with the registers
     Column("verified_by", Text),
+    # whoever writes down another's code takes nothing from it: only what was verified is the organisation's
+    Index(
+        "uq_qualification_social_credit_code",
+        "social_credit_code",
+        unique=True,
+        **rows_where("verified_at IS NOT NULL"),
+    ),
+)
+
+# who asks to be let in: nothing of it is an organisation, a person or a log-in before the operator agrees
+registration = Table(
+    "registration",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("details", Json, nullable=False),  # sealed: the organisation, its papers, its first administrator
+    Column("secret", LargeBinary),  # argon2id of the password; forgotten when it is decided
+    Column("state", Text, nullable=False),  # pending approved refused
+    Column("created_at", Moment, nullable=False),
+    Column("decided_by", Text),
+    Column("decided_at", Moment),
+    Column("organisation_id", Text, ForeignKey("organisation.id")),
+    Index(None, "state", "id"),
 )
 
 person = Table(
@@ -64,7 +85,7 @@ person = Table(
     Column("login", Text, nullable=False, unique=True),
     Column("name", Text, nullable=False),
     Column("email", Text),
-    Column("state", Text, nullable=False),  # pending active blocked
+    Column("state", Text, nullable=False),  # active blocked; closed: nothing but the row is left
     Column("created_at", Moment, nullable=False),
 )
 
@@ -74,9 +95,10 @@ membership = Table(
     _person_column(),
     organisation_column(),
     Column("roles", Text, nullable=False),  # of mappings/roles.csv, blanks between
-    Column("state", Text, nullable=False),  # pending active removed
+    Column("state", Text, nullable=False),  # active removed
     Column("created_at", Moment, nullable=False),
     Column("created_by", Text, nullable=False),
+    Column("ended_at", Moment),
     PrimaryKeyConstraint("person_id", "organisation_id"),
     Index(None, "organisation_id"),
 )
@@ -212,6 +234,8 @@ prepared = Table(
     Column("body", LargeBinary, nullable=False),  # sealed
     Column("sha256", Text, nullable=False),
     Column("state", Text, nullable=False),  # keyed reviewed returned filed dropped
+    Column("corrects", Text),  # the declaration of which it is to be the next version
+    Column("keyers", Text, nullable=False),  # all who ever keyed in it, blanks between: none of them reviews or signs
     Column("keyed_by", Text, nullable=False),
     Column("keyed_at", Moment, nullable=False),
     Column("reviewed_by", Text),
@@ -220,6 +244,6 @@ prepared = Table(
     Column("signed_at", Moment),
     Column("note", Text),
     Column("declaration_id", Text),
+    Index(None, "organisation_id", "id"),
     Index(None, "organisation_id", "state", "id"),
-    UniqueConstraint("declaration_id"),
 )

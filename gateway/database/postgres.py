@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncpg
 import structlog
@@ -20,7 +20,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from declarations.errors import BadConfiguration, OnewindowError, StorageUnavailable
 from gateway.database.migrate import migrate
+from gateway.database.sealing import OPTION
 from gateway.database.together import Rows, insert_together
+
+if TYPE_CHECKING:
+    from gateway.vault import Vault
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -55,16 +59,16 @@ class PostgresDatabase:
 
     exclusive = False
 
-    def __init__(self, url: URL, connections: int) -> None:
-        self._engine = _engine(url, connections, "AUTOCOMMIT")
+    def __init__(self, url: URL, connections: int, vault: Vault | None = None) -> None:
+        self._engine = _engine(url, connections, "AUTOCOMMIT", vault=vault)
         self._connections = connections
         self._closed = False
 
     @classmethod
-    async def open(cls, url: URL, connections: int) -> PostgresDatabase:
+    async def open(cls, url: URL, connections: int, vault: Vault | None = None) -> PostgresDatabase:
         """Connects and migrates; raises BadConfiguration when the database cannot be ours."""
         await _migrate(url)
-        return cls(url, connections)
+        return cls(url, connections, vault)
 
     async def write(self, act: Callable[[Connection], T]) -> T:
         for _ in range(TRIES - 1):
@@ -184,7 +188,9 @@ async def _migrate(url: URL) -> None:
         await engine.dispose()
 
 
-def _engine(url: URL, connections: int, isolation: str, settings: dict[str, str] | None = None) -> AsyncEngine:
+def _engine(
+    url: URL, connections: int, isolation: str, settings: dict[str, str] | None = None, vault: Vault | None = None
+) -> AsyncEngine:
     return create_async_engine(
         url.set(drivername="postgresql+asyncpg"),
         isolation_level=isolation,
@@ -192,6 +198,7 @@ def _engine(url: URL, connections: int, isolation: str, settings: dict[str, str]
         max_overflow=0,
         # what is declared is nobody's business in a log
         hide_parameters=True,
+        execution_options={OPTION: vault},
         pool_timeout=POOL_SECONDS,
         pool_reset_on_return=None,
         connect_args={

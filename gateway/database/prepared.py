@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NoReturn, TypeAlias
 
 import asyncpg
@@ -17,34 +18,48 @@ from sqlalchemy.exc import IntegrityError, NoResultFound, OperationalError
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.util import await_only
 
+from gateway.database.sealing import Sealing
 from gateway.database.types import AnyRow
 
 Values: TypeAlias = Mapping[str, Any]
 Statement: TypeAlias = "Select[*tuple[Any, ...]] | Insert | Update | Delete"
 _NOTHING: Values = {}
+ROW_CLASSES = 1_024
+"""Classes of rows kept: making one takes longer than most statements."""
 
 
 class Prepared:
-    """One statement. Values are given by name; rows come back with their columns as attributes."""
+    """One statement. Values are given by name; rows come back with their columns as attributes.
 
-    def __init__(self, statement: Statement) -> None:
+    `sealing`: that of the table whose sealed columns it reads; rows come back in plain, or not at all (SealedDataUnreadable).
+    """
+
+    def __init__(self, statement: Statement, sealing: Sealing | None = None) -> None:
         self.statement = statement
+        self._sealing = sealing
         self._plans: dict[tuple[str, tuple[str, ...]], _Plan] = {}
 
     def all(self, connection: Connection, values: Values = _NOTHING) -> Sequence[AnyRow]:
         """Every row."""
         plan = self._plan(connection, values)
         if plan is None:
-            return connection.execute(self.statement, dict(values)).all()
-        return [plan.row(found) for found in plan.fetch(connection, values)]
+            given = connection.execute(self.statement, dict(values)).all()
+            return given if self._sealing is None else self._sealing.opened(connection, _named(given))
+        rows = [plan.row(found) for found in plan.fetch(connection, values)]
+        return rows if self._sealing is None else self._sealing.opened(connection, rows)
 
     def first(self, connection: Connection, values: Values = _NOTHING) -> AnyRow | None:
         """The first row, if there is one."""
         plan = self._plan(connection, values)
         if plan is None:
-            return connection.execute(self.statement, dict(values)).first()
+            given = connection.execute(self.statement, dict(values)).fetchmany(1)
+            rows: Sequence[AnyRow] = given if self._sealing is None else self._sealing.opened(connection, _named(given))
+            return rows[0] if rows else None
         found = plan.fetch_one(connection, values)
-        return None if found is None else plan.row(found)
+        if found is None:
+            return None
+        row: AnyRow = plan.row(found)
+        return row if self._sealing is None else self._sealing.opened(connection, [row])[0]
 
     def one(self, connection: Connection, values: Values = _NOTHING) -> AnyRow:
         """The row that must be there; raises NoResultFound."""
@@ -107,7 +122,7 @@ class _Plan:
         columns = statement.exported_columns
         processors = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
         self._processors = [(index, process) for index, process in enumerate(processors) if process is not None]
-        self._row = _row_class([str(column.key) for column in columns])
+        self._row = _row_class(tuple(str(column.key) for column in columns))
 
     def row(self, found: Sequence[Any]) -> Any:
         values = list(found)
@@ -201,7 +216,16 @@ class _PostgresPlan(_Plan):
             self._fail(error, isinstance(error, asyncpg.IntegrityConstraintViolationError))
 
 
-def _row_class(names: list[str]) -> Any:
+def _named(rows: Sequence[Any]) -> list[Any]:
+    """Core's rows as those of a plan."""
+    if not rows:
+        return []
+    row = _row_class(tuple(rows[0]._fields))
+    return [row._make(each) for each in rows]
+
+
+@lru_cache(ROW_CLASSES)
+def _row_class(names: tuple[str, ...]) -> Any:
     return namedtuple("Row", names, rename=True)
 
 

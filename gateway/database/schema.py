@@ -1,7 +1,7 @@
 """The tables. Every row that belongs to an organisation says so; what was received or sent is kept byte for byte.
 
 Large bytes stand in tables of their own (`declaration_version`, `message_body`), so that a change of state never rewrites
-them.
+them. Which columns are sealed is said in `sealing`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from gateway.database import evidence as evidence
 from gateway.database import people as people
 from gateway.database.columns import Counter, Text, declaration_column, organisation_column, rows_where
 from gateway.database.columns import metadata as metadata
+from gateway.database.evidence import bundle as bundle
+from gateway.database.evidence import bundle_file as bundle_file
 from gateway.database.operating import agency_control as agency_control
 from gateway.database.operating import approval as approval
 from gateway.database.operating import archive as archive
@@ -32,21 +34,6 @@ from gateway.database.operating import archive_number as archive_number
 from gateway.database.operating import compatibility as compatibility
 from gateway.database.operating import process as process
 from gateway.database.types import Json, Moment
-
-bundle_file = Table(
-    "bundle_file",
-    metadata,
-    Column("sha256", Text, primary_key=True),
-    Column("content", LargeBinary, nullable=False),
-)
-
-bundle = Table(
-    "bundle",
-    metadata,
-    Column("digest", Text, primary_key=True),
-    Column("manifest", Json, nullable=False),  # path -> sha256 of the file
-    Column("created_at", Moment, nullable=False),
-)
 
 declaration = Table(
     "declaration",
@@ -74,6 +61,13 @@ declaration = Table(
     Index(None, "organisation_id", "id"),
     Index(None, "organisation_id", "status", "id"),
     Index("ix_declaration_principal_id_id", "principal_id", "id", **rows_where("principal_id IS NOT NULL")),
+    Index(
+        "ix_declaration_principal_id_status_id",
+        "principal_id",
+        "status",
+        "id",
+        **rows_where("principal_id IS NOT NULL"),
+    ),
 )
 
 declaration_version = Table(
@@ -90,6 +84,7 @@ declaration_version = Table(
     Column("accepted_at", Moment, nullable=False),
     Column("warnings", Json, nullable=False),
     Column("receipt", Text),  # signed by the window: what was received, when, under which id
+    Column("size", Integer),  # of the plain bytes; NULL in rows of before these were sealed
     Column("body", LargeBinary, nullable=False),
     PrimaryKeyConstraint("declaration_id", "version"),
 )
@@ -99,6 +94,7 @@ message = Table(
     metadata,
     Column("id", Text, primary_key=True),
     organisation_column(),
+    Column("principal_id", Text),  # the declaration's, for finding
     declaration_column(),
     Column("version", Integer, nullable=False),  # the version this message was made for
     Column("agency", Text, nullable=False),
@@ -135,6 +131,13 @@ message = Table(
         "declaration_id",
         **rows_where("current"),
     ),
+    Index(
+        "ix_message_principal_standing",
+        "principal_id",
+        text("coalesce(state, delivery)"),
+        "declaration_id",
+        **rows_where("current AND principal_id IS NOT NULL"),
+    ),
     Index("ix_message_expected_by", "expected_by", **rows_where("expected_by IS NOT NULL")),
     Index(None, "agency", "exchange_name"),
     Index(None, "agency", "reference"),
@@ -149,6 +152,7 @@ message_body = Table(
     Column("sha256", Text, nullable=False),
     Column("rendered_at", Moment, nullable=False),
     Column("signature", Text),  # detached, over the exact bytes
+    Column("size", Integer),  # of the plain bytes; NULL in rows of before these were sealed
     Column("body", LargeBinary, nullable=False),
 )
 
@@ -190,6 +194,7 @@ inbox = Table(
     Column("attempts", Integer, nullable=False, server_default="0"),  # begun to take up, while `received`
     Column("due_at", Moment),  # of the next attempt, while `received`
     Column("trace", Text),  # W3C traceparent of what brought it
+    Column("size", Integer),  # of the plain bytes; NULL in rows of before these were sealed
     Column("body", LargeBinary, nullable=False),
     Index(None, "agency", "sha256"),
     Index("ix_inbox_received", "due_at", **rows_where("state = 'received'")),
@@ -246,10 +251,18 @@ obligation = Table(
     metadata,
     declaration_column(),
     organisation_column(),
+    Column("principal_id", Text),  # the declaration's, for finding
     Column("agency", Text, nullable=False),
     Column("kind", Text, nullable=False),
     PrimaryKeyConstraint("declaration_id", "agency", "kind"),
     Index(None, "organisation_id", "kind", "declaration_id"),
+    Index(
+        "ix_obligation_principal_id_kind_declaration_id",
+        "principal_id",
+        "kind",
+        "declaration_id",
+        **rows_where("principal_id IS NOT NULL"),
+    ),
 )
 
 search_key = Table(

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
@@ -24,8 +24,12 @@ from sqlalchemy.pool import QueuePool
 
 from declarations.errors import BadConfiguration, OnewindowError, StorageUnavailable
 from gateway.database.migrate import migrate
+from gateway.database.sealing import OPTION
 from gateway.database.together import Rows, insert_together
 from gateway.observe import metrics
+
+if TYPE_CHECKING:
+    from gateway.vault import Vault
 
 T = TypeVar("T")
 
@@ -61,7 +65,7 @@ class SqliteDatabase:
 
     exclusive = True
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, vault: Vault | None = None) -> None:
         self._path = Path(path)
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -71,8 +75,8 @@ class SqliteDatabase:
                 f"cannot open the database {self._path}: {error}", f"无法打开数据库 {self._path}：{error}"
             ) from error
         try:
-            self._writer = _engine(self._path, 1, "BEGIN IMMEDIATE", "PRAGMA synchronous=FULL")
-            self._reader = _engine(self._path, READERS, "BEGIN", "PRAGMA query_only=ON")
+            self._writer = _engine(self._path, vault, 1, "BEGIN IMMEDIATE", "PRAGMA synchronous=FULL")
+            self._reader = _engine(self._path, vault, READERS, "BEGIN", "PRAGMA query_only=ON")
             with self._writer.connect() as connection:
                 migrate(connection)
         except BaseException:
@@ -181,7 +185,7 @@ def _take(path: Path) -> IO[str]:
     return lock
 
 
-def _engine(path: Path, connections: int, begin: str, *pragmas: str) -> Engine:
+def _engine(path: Path, vault: Vault | None, connections: int, begin: str, *pragmas: str) -> Engine:
     engine = create_engine(
         f"sqlite:///{path}",
         poolclass=QueuePool,
@@ -189,6 +193,7 @@ def _engine(path: Path, connections: int, begin: str, *pragmas: str) -> Engine:
         max_overflow=0,
         # what is declared is nobody's business in a log
         hide_parameters=True,
+        execution_options={OPTION: vault},
         connect_args={"check_same_thread": False, "cached_statements": 512},
     )
 

@@ -15,30 +15,41 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.util import await_only
 
 from gateway.database.prepared import Prepared, asyncpg_of
+from gateway.database.sealing import Sealing
 from gateway.database.types import database_now
 
 Rows: TypeAlias = "tuple[Insertion, Sequence[dict[str, Any]]]"
 
 
 class Insertion:
-    """How rows come into one table. `clocked`: columns that get the database's own time."""
+    """How rows come into one table. `clocked`: columns that get the database's own time. `sealing`: that of the table, whose
+    rows are given in plain."""
 
-    def __init__(self, table: Table, clocked: Sequence[str] = ()) -> None:
+    def __init__(self, table: Table, clocked: Sequence[str] = (), sealing: Sealing | None = None) -> None:
         self.table = table
+        self._sealing = sealing
         self.clocked = tuple(clocked)
         self._statement = Prepared(insert(table).values({name: database_now() for name in clocked}))
 
     def run(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
         """Rows of this table alone; all name the same columns."""
+        self.insert(connection, self.sealed(connection, rows))
+
+    def insert(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+        """The same of rows that are sealed already."""
         self._statement.run_many(connection, rows)
+
+    def sealed(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+        """Rows as the table keeps them."""
+        return rows if self._sealing is None else [self._sealing.sealed(connection, row) for row in rows]
 
 
 def insert_together(connection: Connection, groups: Sequence[Rows]) -> None:
     """Inserts all rows, in the order of the groups; raises IntegrityError as a single insert would."""
-    groups = [(insertion, rows) for insertion, rows in groups if rows]
+    groups = [(insertion, insertion.sealed(connection, rows)) for insertion, rows in groups if rows]
     if connection.dialect.name != "postgresql":
         for insertion, rows in groups:
-            insertion.run(connection, rows)
+            insertion.insert(connection, rows)
         return
     key = tuple((insertion.table.name, tuple(rows[0])) for insertion, rows in groups)
     plan = _PLANS.get(key) or _PLANS.setdefault(key, _Plan(groups, connection.dialect))

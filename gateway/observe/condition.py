@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import structlog
 from prometheus_client import generate_latest
+from prometheus_client.metrics_core import Metric
 from sqlalchemy import Connection
 
 from declarations.errors import OnewindowError, StorageUnavailable
-from gateway.database.stores import processes
+from gateway.database.stores import ledger, processes
 from gateway.observe import gauges, metrics
 from gateway.observe.heartbeat import sign
 
@@ -119,10 +120,18 @@ class Condition:
         async with asyncio.timeout(PROBE_SECONDS):
             await self._window.database.write(act)
 
+    def _figures(self, connection: Connection) -> list[Metric]:
+        """Those that the database knows, as of one moment."""
+        window, now = self._window, self._window.clock()
+        found = gauges.families(window.rulebook.agencies, gauges.read(connection, now))
+        pending = ledger.pending(connection)
+        unstamped = ledger.unstamped(connection) if window.settings.timestamp_url else None
+        return [*found, *gauges.journal(now, pending.entries, pending.oldest, unstamped)]
+
     async def _gauge(self) -> bytes:
         """The figures of the whole window. With the store away this process's own are told all the same."""
         window = self._window
-        made = gauges.bus()
+        made = [*gauges.bus(), *gauges.keys(window.keys, window.clock())]
         try:
             await self.ready()
             ready = True
@@ -130,8 +139,7 @@ class Condition:
             ready = False
         try:
             async with asyncio.timeout(PROBE_SECONDS):
-                found = await window.database.read(lambda connection: gauges.read(connection, window.clock()))
-            made += gauges.families(window.rulebook.agencies, found)
+                made += await window.database.read(self._figures)
             answers = True
         except Exception as error:
             log.warning("figures without the database", reason=str(error))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -15,6 +15,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from sqlalchemy import Connection
 
+from adapters.keys import KeyRing
 from gateway.bus.counts import counts
 from gateway.database.stores import controls, processes, queues
 from gateway.database.types import AnyRow
@@ -124,6 +125,31 @@ def condition(*, ready: bool, answers: bool, delivers: bool, free_bytes: int) ->
         GaugeMetricFamily("onewindow_storage_ready", "1 when a filing could be stored", value=int(ready)),
         GaugeMetricFamily("onewindow_database_answers", "1 when the database could be read", value=int(answers)),
         GaugeMetricFamily("onewindow_disk_free_bytes", "Room on the disk of the data directory", value=free_bytes),
+    ]
+
+
+def keys(ring: KeyRing, now: datetime) -> list[Metric]:
+    """How long the keys that somebody signs with go on; one that has a successor is not told."""
+    left = GaugeMetricFamily(
+        "onewindow_key_expires_seconds", "Until a key without a successor ends", labels=["owner", "key"]
+    )
+    for key in ring.expiring(now, timedelta(days=36_500)):
+        left.add_metric([key.owner, key.id], (key.not_after - now).total_seconds())
+    return [left]
+
+
+def journal(now: datetime, entries: int, oldest: datetime | None, unstamped: datetime | None) -> list[Metric]:
+    """What the journal's seals do not cover yet: entries, the oldest of them, and the oldest batch without a timestamp."""
+    unsealed = GaugeMetricFamily("onewindow_journal_unsealed_seconds", "Age of the oldest entry that no batch seals")
+    stamped = GaugeMetricFamily(
+        "onewindow_journal_unstamped_seconds", "Age of the oldest batch without a timestamp; 0 without an authority"
+    )
+    for family, since in ((unsealed, oldest), (stamped, unstamped)):
+        family.add_metric([], max(0.0, (now - since).total_seconds()) if since else 0)
+    return [
+        GaugeMetricFamily("onewindow_journal_unsealed_entries", "Entries that no batch seals yet", value=entries),
+        unsealed,
+        stamped,
     ]
 
 

@@ -14,6 +14,7 @@ from declarations.errors import NotFound, UnreadableResponse
 from gateway import journal
 from gateway.database.stores import approvals, declarations, entries, inbox, messages, repairs
 from gateway.database.types import AnyRow
+from gateway.exchange import content
 from gateway.identity import Caller
 from gateway.operations import showing
 
@@ -175,7 +176,7 @@ def _reading(connection: Connection, window: Window, row: AnyRow) -> dict[str, A
     try:
         if row.problem:
             raise UnreadableResponse(f"the file was not taken up: {row.problem}", f"文件未能读取：{row.problem}")
-        responses = window.rulebook.agencies[row.agency].answers.read(bytes(row.body), row.name)
+        responses = window.rulebook.agencies[row.agency].answers.read(content(bytes(row.body), row.signature), row.name)
     except UnreadableResponse as error:
         return {"readable": False, "reason_zh": error.message_zh, "reason_en": error.message_en, "answers": []}
     except Exception as error:  # a fault of ours: what it is, the operator must be able to see

@@ -22,6 +22,7 @@ from gateway.database.stores import repairs as store
 from gateway.database.types import AnyRow
 from gateway.notices import Queued
 from gateway.operations import showing
+from gateway.quarantine import Received
 from gateway.standing import settle
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ def put_back(connection: Connection, inbox_id: str) -> None:
     inbox.put_back(connection, inbox_id)
 
 
-def words_of(received: receive.Received) -> Words:
+def words_of(received: Received) -> Words:
     """What became of a document, in words."""
     if received.state == "duplicate":
         return "此前已处理，无变化", "taken up before; nothing changed"

@@ -20,6 +20,7 @@ from gateway import ids, journal, receive
 from gateway.database.stores import approvals, declarations, entries, inbox, repairs
 from gateway.database.stores import replays as store
 from gateway.database.types import AnyRow
+from gateway.exchange import content
 from gateway.identity import Caller
 from gateway.notices import Queued
 from gateway.operations.queues import chosen
@@ -118,7 +119,7 @@ def _read(connection: Connection, window: Window, inbox_id: str) -> _Reading:
     if row.problem:
         return _Reading("unreadable")
     try:
-        responses = window.rulebook.agencies[row.agency].answers.read(bytes(row.body), row.name)
+        responses = window.rulebook.agencies[row.agency].answers.read(content(bytes(row.body), row.signature), row.name)
     except UnreadableResponse:
         return _Reading("unreadable")
     new, understood = False, []

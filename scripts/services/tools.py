@@ -1,15 +1,17 @@
-"""Programs that some tests need beside the services: a clock to step for one process, and Prometheus' judge of alert rules."""
+"""Programs that some tests need beside the services: a clock to step for one process, Prometheus' judge of alert rules, and an
+OpenID Provider."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
 
+from scripts.services import oidc
 from scripts.services.process import apt_install
 
 
 def install() -> None:
-    """Debian's packages, where they are missing."""
+    """Debian's packages, where they are missing, and npm's."""
     missing = []
     if not any(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")):
         missing.append("faketime")
@@ -17,3 +19,4 @@ def install() -> None:
         missing.append("prometheus")
     if missing:
         apt_install(*missing)
+    oidc.install()

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from adapters.signing import HEADER, sign
 from gateway.cli import app
 from tests.support.served import Site, numbered, served
 from tests.support.windows import ROOT
@@ -64,7 +63,7 @@ def filed(site: Site, reference: str) -> str:
 def answered(site: Site, body: bytes) -> str:
     """A document that inspection pushed; its id."""
     request = urllib.request.Request(f"{site.url}/api/v1/agencies/inspection/answers", body)
-    for name, value in {**site.token("agencies/inspection"), HEADER: sign(site.key, body)}.items():
+    for name, value in {**site.token("agencies/inspection"), **site.signed(body)}.items():
         request.add_header(name, value)
     with urllib.request.urlopen(request) as reply:
         inbox_id: str = json.loads(reply.read())["inbox_id"]

@@ -11,11 +11,12 @@ from lxml import etree
 from declarations.checking import check, read_form
 from declarations.compiler import Program
 from declarations.form import Declaration
+from declarations.parsing import parse_xml
 from declarations.routing import Leg, plan
 from declarations.rulebook import Rulebook
 from declarations.rules import engine
 from declarations.split import split
-from declarations.xmlform import parse_form, parse_xml, read_tree
+from declarations.xmlform import parse_form, read_tree
 from tests.bench.documents import MOMENT, Document
 from tests.bench.rounds import Job
 

@@ -54,6 +54,7 @@ from gateway.submit import submit
 from gateway.wiring import Window, open_window
 from tests.bench.agencies import attach, deliver, hear
 from tests.bench.documents import make
+from tests.support.plain import SEALINGS
 
 CLIENT = Caller("client", "default", BUILT_IN_ORGANISATION)
 TABLES = (
@@ -114,7 +115,10 @@ def _rows_of(declaration_id: str) -> Any:
     def read(connection: Connection) -> dict[str, list[dict[str, Any]]]:
         def rows(table: Table, column: str, values: list[str]) -> list[dict[str, Any]]:
             found = connection.execute(select(table).where(table.c[column].in_(values)))
-            return [dict(row._mapping) for row in found]
+            sealing = SEALINGS.get(table.name)
+            plain = [dict(row._mapping) for row in found]
+            # copies have ids of their own, which a sealed value would not open under: they are stored in plain
+            return plain if sealing is None else [sealing.opened_values(connection, row) for row in plain]
 
         def of(table: Table) -> list[dict[str, Any]]:
             return rows(table, "id" if table is declaration else "declaration_id", [declaration_id])

@@ -24,8 +24,10 @@ from gateway.database.schema import outbox
 from gateway.wiring import Window, open_window
 from tests.support.backend import settings_at
 from tests.support.program import program
+from tests.support.signed import put
 from tests.support.windows import (
     CLIENT,
+    ELECTRONICS,
     ROOT,
     START,
     TickingClock,
@@ -35,6 +37,7 @@ from tests.support.windows import (
     receipt,
     result,
     rulebook,
+    sample,
     window_at,
 )
 
@@ -52,8 +55,7 @@ async def send_out(window: Window) -> None:
 async def answer(window: Window, name: str, body: bytes) -> None:
     """Customs leaves a file in InBox, and the window takes it up."""
     box = window.settings.exchange_dir / "customs" / "InBox"
-    box.mkdir(parents=True, exist_ok=True)
-    (box / name).write_bytes(body)
+    put(window.settings.data_dir, "customs", name, body, window.clock)
     collector = next(each for each in window.collectors if each._agency == "customs")
     await collector.run_once()
     assert not (box / name).exists()
@@ -133,8 +135,14 @@ async def test_nothing_that_anybody_still_knows_is_lost(tmp_path: Path) -> None:
 async def test_without_the_exchange_folder_all_of_the_backup_is_there(tmp_path: Path) -> None:
     clock = TickingClock()
     settings, ids, sent = await after_a_disaster(tmp_path, clock)
+    masters = settings.secrets_dir / backup.MASTER_KEYS
+    shutil.copytree(masters, tmp_path / "kept apart")
     for name in backup.FOLDERS:
         shutil.rmtree(backup.folder_of(settings, name), ignore_errors=True)
+    assert not (tmp_path / "backup" / "secrets" / backup.MASTER_KEYS).exists()
+    with pytest.raises(BadConfiguration, match="sealed under master key"):
+        restore.put_back(settings, tmp_path / "backup", False)
+    shutil.copytree(tmp_path / "kept apart", masters)
     done = await restored(settings, tmp_path / "backup", clock, keep=False)
     assert (done["kept"], done["answers"], done["lost"]) == ([], {"duplicate": 1}, [])
     async with window_on(settings, clock) as window:
@@ -146,6 +154,24 @@ async def test_without_the_exchange_folder_all_of_the_backup_is_there(tmp_path: 
         # what customs says again settles it
         await answer(window, "a9.xml", result("R", clock.tick(), "I20150000000000001"))
         assert await status(window, ids["A"]) == ("closed", "closed")
+
+
+async def test_a_master_key_that_was_lost_comes_back_with_a_backup_that_has_it(tmp_path: Path) -> None:
+    settings, clock = settings_at(tmp_path / "data"), TickingClock()
+    async with window_on(settings, clock) as window:
+        filed = (await file(window)).body["id"]
+        taken = await asyncio.to_thread(backup.take, settings, tmp_path / "backup", clock(), with_master_key=True)
+    await empty(settings)
+    masters = settings.secrets_dir / backup.MASTER_KEYS
+    [key] = masters.iterdir()
+    text = key.read_text()
+    shutil.rmtree(masters)
+    done = await restored(settings, tmp_path / "backup", clock, keep=True)
+    assert "secrets" in done["kept"]
+    assert (key.read_text(), key.stat().st_mode & 0o077) == (text, 0)
+    assert backup.masters_of(settings).ids == taken["master_keys"]
+    async with window_on(settings, clock) as window:
+        assert (await ask.message_bytes(window, CLIENT, filed, f"{filed}.1"))[0] == sample(ELECTRONICS)
 
 
 async def test_where_nobody_deduplicates_what_may_have_left_is_held(tmp_path: Path) -> None:
@@ -280,7 +306,7 @@ async def test_the_commands_beside_a_serving_process(tmp_path: Path) -> None:
             assert reply.status == 202
             declaration_id = (await reply.json())["id"]
         here = {"data_dir": str(tmp_path / "data")}
-        assert await asyncio.to_thread(run, here, "backup", str(tmp_path / "copy"))
+        assert await asyncio.to_thread(run, here, "backup", str(tmp_path / "copy"), "--with-master-key")
         await serving.end()
     done = run({"data_dir": str(tmp_path / "new")}, "restore", str(tmp_path / "copy"))
     assert done["lost"] == []

@@ -27,6 +27,7 @@ from gateway.observe import tracing
 from gateway.wiring import Window
 from tests.conftest import Kafka
 from tests.support import topics
+from tests.support.signed import signature
 from tests.support.topics import until_so
 from tests.support.windows import COSMETICS, agency, file, inspected, until, window_at
 
@@ -116,7 +117,8 @@ async def count(window: Window, what: Any) -> int:
 async def answer_all(window: Window, numbers: range, code: str = "10") -> None:
     for number in numbers:
         body = inspected(code, reference(number), window.clock(), number=f"31000015{number:07d}")
-        received = await receive.arrived(window, INSPECTION, body)
+        line = signature(window.settings.secrets_dir, INSPECTION, body, clock=window.clock)
+        received = await receive.arrived(window, INSPECTION, body, signature=line)
         assert received.state == "received"
 
 

@@ -261,3 +261,18 @@ def test_an_address_says_which_channel_it_is_for() -> None:
         build_channel("a", "kafka", settings(""))
     with pytest.raises(BadConfiguration):
         build_channel("a", "pigeon", settings("http://a:1/b"))
+
+
+async def test_a_message_brings_its_own_signature_and_an_answers_is_passed_on_to_be_verified(kafka: Kafka) -> None:
+    """Where keys sign, the channel shares no secret: it carries, and does not judge."""
+    await make_topics(kafka)
+    await answer(kafka, b"<a/>", "v1;key=…")
+    await answer(kafka, b"<b/>", "")
+    async with channel_at(kafka, hmac_key=b"") as channel:
+        await channel.send(replace(MESSAGE, signature="v1;key=0;alg=ed25519"))
+        await channel.send(replace(MESSAGE, message_id="M2"))
+        found = await collected(channel, 2)
+    assert [(each.signature, each.problem) for each in found] == [("v1;key=…", ""), (None, "")]
+    one, other = await topics.records(kafka.bootstrap, f"{kafka.prefix}.messages", 2)
+    assert dict(one.headers)[HEADER] == b"v1;key=0;alg=ed25519"
+    assert HEADER not in dict(other.headers)

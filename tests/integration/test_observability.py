@@ -25,6 +25,7 @@ from gateway.wiring import Window
 from tests.support.figures import Figures, scrape
 from tests.support.program import program
 from tests.support.served import JSON, numbered, problem, served
+from tests.support.signed import put
 from tests.support.windows import (
     COSMETICS,
     ELECTRONICS,
@@ -358,10 +359,8 @@ async def test_a_whole_flow_is_logged_by_ids_and_never_by_content(tmp_path: Path
             assert [item["id"] for item in (await reply.json())["items"]] == ids[::-1]
         box = data / "exchange/customs"
         await until(lambda: len(list((box / "OutBox").glob("*.zip"))) == 1)
-        (box / "InBox").mkdir(exist_ok=True)
         for name, answer in (("a", receipt(REFERENCE, message=SECRET)), ("b", f"<x>{SECRET}</x>".encode())):
-            (box / f"{name}.part").write_bytes(answer)
-            (box / f"{name}.part").rename(box / "InBox" / f"{name}.xml")
+            put(data, "customs", f"{name}.xml", answer)
         await until(lambda: len([path for path in box.rglob("*.xml") if path.parent.name != "InBox"]) == 2)
         address = f"{filings}/{ids[0]}"
         async with site.session.get(f"{address}/messages", headers=client) as reply:

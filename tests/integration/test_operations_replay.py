@@ -15,6 +15,7 @@ from declarations.errors import UnreadableResponse
 from gateway.database import schema
 from gateway.receive import receive
 from tests.support.desk import OPERATIONS, Desk, desk
+from tests.support.plain import plain_rows
 from tests.support.served import problem
 from tests.support.windows import TickingClock, deliver, file, inspected, receipt, result
 
@@ -125,10 +126,9 @@ async def test_a_document_that_reads_differently_now_is_left_alone(tmp_path: Pat
         await receive(at.window, "customs", receipt(REFERENCE))
 
         def otherwise(connection: Connection) -> None:
-            (row,) = connection.execute(schema.answer.select()).all()
-            connection.execute(
-                update(schema.answer).values(response={**row.response, "text": "as read by older tables"})
-            )
+            (row,) = plain_rows(connection, schema.answer)
+            response = {**row.response, "text": "as read by older tables"}
+            connection.execute(update(schema.answer).values(response=response))
 
         await at.window.database.write(otherwise)
         before = await at.rows(schema.answer), await at.rows(schema.inbox)

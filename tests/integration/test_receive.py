@@ -26,6 +26,7 @@ from gateway.receive import receive
 from gateway.submit import submit
 from gateway.taking import REMATCHED_AT_MOST
 from gateway.wiring import Window
+from tests.support.signed import put
 from tests.support.windows import (
     CLIENT,
     COSMETICS,
@@ -541,15 +542,18 @@ async def test_collected_files_are_put_away_after_they_are_kept(tmp_path: Path) 
         root = tmp_path / "exchange" / "customs"
         (root / "InBox").mkdir(parents=True)
         window.channels["customs"] = FolderChannel("customs", root)
-        (root / "InBox" / "Successed_1.xml").write_bytes(receipt(REFERENCE))
-        (root / "InBox" / "Broken.xml").write_bytes(b"<DEC_RESULT")
+        put(tmp_path, "customs", "Successed_1.xml", receipt(REFERENCE), window.clock)
+        put(tmp_path, "customs", "Broken.xml", b"<DEC_RESULT", window.clock)
         (root / "InBox" / "Huge.xml").write_bytes(b" " * 20_000_001)
         assert await Collector(window, "customs").run_once() == 3
         reasons = {fault["name"]: fault["reason"] for fault in (await ask.operator_faults(window))["items"]}
         assert "larger than" in reasons["Huge.xml"]
         assert list((root / "InBox").iterdir()) == []
-        assert {path.name for path in (root / "FailBox").iterdir()} == {"Broken.xml", "Huge.xml"}
-        assert [path.name for path in (root / "Archive").rglob("*.xml")] == ["Successed_1.xml"]
+        assert {path.name for path in (root / "FailBox").iterdir()} == {"Broken.xml", "Broken.xml.sig", "Huge.xml"}
+        assert sorted(path.name for path in (root / "Archive").rglob("*.*")) == [
+            "Successed_1.xml",
+            "Successed_1.xml.sig",
+        ]
 
 
 PROGRAM = """
@@ -584,13 +588,12 @@ async def test_killed_while_taking_an_answer_it_counts_once(tmp_path: Path, poin
     async with window_at(tmp_path) as window:
         declaration_id = await sent(window)
     root = tmp_path / "exchange" / "customs"
-    (root / "InBox").mkdir(parents=True)
-    (root / "InBox" / "Successed_1.xml").write_bytes(receipt(REFERENCE))
+    put(tmp_path, "customs", "Successed_1.xml", receipt(REFERENCE), TickingClock())
     died = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(tmp_path), point], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert died.returncode == -signal.SIGKILL, died.stderr
-    assert os.listdir(root / "InBox") == ["Successed_1.xml"]
+    assert sorted(os.listdir(root / "InBox")) == ["Successed_1.xml", "Successed_1.xml.sig"]
     async with window_at(tmp_path) as window:
         state = (await shown(window, declaration_id))["legs"]["customs"]["state"]
         assert state == ("sent" if point == "before_commit" else "stored")

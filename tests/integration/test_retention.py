@@ -12,6 +12,7 @@ import orjson
 import pytest
 from sqlalchemy import PrimaryKeyConstraint, UniqueConstraint, func, select, update
 
+from adapters.keys import WINDOW
 from declarations.errors import NotFound, StorageUnavailable
 from gateway import archiving, ask, retention
 from gateway.database.schema import (
@@ -29,6 +30,7 @@ from gateway.database.schema import (
     unmatched,
 )
 from gateway.database.stores import archive as archives
+from gateway.masters import Masters
 from gateway.receive import receive
 from gateway.submit import submit
 from gateway.wiring import Window
@@ -52,6 +54,8 @@ MONTH, YEARS = 31 * DAY, 1_100 * DAY
 
 async def closed(window: Window, clock: TickingClock, name: str = ELECTRONICS, reference: str = "") -> str:
     """A filing that went all the way to closed."""
+    # as years go by operators make new signing keys
+    window.keys.create_missing(WINDOW, window.exchange.algorithms(), clock())
     changes = {"trader_assigned_reference_id": reference} if reference else {}
     reply = await submit(window, CLIENT, sample(name, **changes), JSON, idempotency_key=reference or name)
     await deliver(window)
@@ -83,8 +87,10 @@ async def test_a_closed_declaration_becomes_one_file_that_tells_all(tmp_path: Pa
         path = window.settings.archive_dir / row.file
         assert path.parent == window.settings.archive_dir / "2015" / "10"
         assert hashlib.sha256(path.read_bytes()).hexdigest() == row.sha256
-        with zipfile.ZipFile(path) as zipped:
-            members = {name: zipped.read(name) for name in zipped.namelist()}
+        assert not zipfile.is_zipfile(path)  # it is sealed
+        # a keeper has the file and the master key, and no window
+        members = archiving.open_apart(Masters(window.settings.secrets_dir), path)
+        assert await archiving.opened(window, declaration_id, row.file, row.sha256) == members
         manifest = orjson.loads(members["manifest.json"])
         assert manifest["declaration_id"] == declaration_id
         assert manifest["tables"] == [window.rulebook.digest]
@@ -132,7 +138,7 @@ async def test_what_changed_after_being_archived_is_archived_anew(tmp_path: Path
         after = await archived(window, declaration_id)
         assert after.file != before.file
         assert (window.settings.archive_dir / before.file).exists()
-        names = zipfile.ZipFile(window.settings.archive_dir / after.file).namelist()
+        names = archiving.open_apart(Masters(window.settings.secrets_dir), window.settings.archive_dir / after.file)
         assert len([name for name in names if name.startswith("received/")]) == 6
 
 
@@ -270,6 +276,7 @@ async def test_the_reference_of_a_removed_declaration_is_free(tmp_path: Path) ->
         clock.tick(YEARS)
         await archiving.archive_due(window, 10)
         await retention.run(window, dry_run=False, limit=10)
+        window.keys.create_missing(WINDOW, window.exchange.algorithms(), clock())
         assert (await file(window, HOUSEHOLD)).body["id"] != first
 
 

@@ -22,7 +22,7 @@ import orjson
 import pytest
 from sqlalchemy import Connection, make_url
 
-from adapters import signing
+from adapters.signatures import HEADER
 from declarations.errors import StorageUnavailable
 from gateway import amend, receive, submit
 from gateway.database.sqlite import SqliteDatabase
@@ -33,6 +33,7 @@ from tests.support.figures import Figures
 from tests.support.listening import listening
 from tests.support.program import Program, program
 from tests.support.served import JSON, numbered, problem
+from tests.support.signed import signature
 from tests.support.windows import (
     CLIENT,
     COSMETICS,
@@ -108,8 +109,7 @@ class Served:
 
     async def answer(self, body: bytes) -> int:
         """An agency's answer at the HTTP door; the status."""
-        key = (self.data / "secrets/agencies/inspection.hmac").read_bytes().strip()
-        headers = self.token("agencies/inspection") | {signing.HEADER: signing.sign(key, body)}
+        headers = self.token("agencies/inspection") | {HEADER: signature(self.data / "secrets", "inspection", body)}
         async with self.session.post(f"{self.url}/agencies/inspection/answers", data=body, headers=headers) as reply:
             if reply.status == 503:
                 await _refusal(reply)
@@ -140,7 +140,10 @@ async def on_small_disk(tmp_path: Path, **settings: str) -> AsyncIterator[Served
     before = ("unshare", "-m", "sh", "-c", mounted, str(data))
     quick = {"delivery_poll_seconds": "0.1", "agency_urls": '{"inspection": "http://127.0.0.1:9/messages"}'}
     async with program(tmp_path, before=before, **quick, **settings) as started:
-        yield Served(started, Path(f"/proc/{started.pid}/root{data}"))
+        seen = Path(f"/proc/{started.pid}/root{data}")
+        # makes the agency's key while there is room for it
+        signature(seen / "secrets", "inspection", b"")
+        yield Served(started, seen)
 
 
 def _no_fault_of_ours(started: Program) -> None:
@@ -292,13 +295,13 @@ async def test_every_way_in_refuses_when_nothing_can_be_written(tmp_path: Path) 
             return {"Authorization": f"Bearer {(secrets / f'{name}.token').read_text().strip()}"}
 
         answer = b"<nonsense/>"
-        signature = {signing.HEADER: signing.sign((secrets / "agencies/inspection.hmac").read_bytes().strip(), answer)}
+        signed = {HEADER: signature(secrets, "inspection", answer, clock=window.clock)}
         client = JSON | token("clients/default")
         ways = {
             "declarations": (client, numbered(sample(ELECTRONICS), "NEW")),
             f"declarations/{filed}/versions": (client, sample(ELECTRONICS, remarks="corrected")),
             f"declarations/{waiting}/withdrawal": (client, b""),
-            "agencies/inspection/answers": (token("agencies/inspection") | signature, answer),
+            "agencies/inspection/answers": (token("agencies/inspection") | signed, answer),
         }
         async with aiohttp.ClientSession() as session:
 

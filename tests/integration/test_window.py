@@ -22,7 +22,10 @@ async def test_the_first_start_makes_secrets_only_we_can_read(tmp_path: Path) ->
             path.relative_to(tmp_path / "secrets").as_posix(): path for path in (tmp_path / "secrets").rglob("*.*")
         }
         agencies = {f"agencies/{name}.{kind}" for name in ("customs", "inspection") for kind in ("token", "hmac")}
-        assert set(files) == {"clients/default.token", "operators/default.token", *agencies}
+        made = {name for name in files if not name.startswith("keys/")}
+        assert made == {"clients/default.token", "operators/default.token", "master/00000000T000000Z.key", *agencies}
+        # of the window itself, for each algorithm one of its agencies asks for
+        assert {name.rpartition("/")[0] for name in set(files) - made} == {"keys/window"}
         assert {stat.S_IMODE(path.stat().st_mode) for path in files.values()} == {0o600}
         token = files["clients/default.token"].read_text().strip()
         caller = caller_of(window, token)

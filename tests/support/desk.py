@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from sqlalchemy import Connection, select
 
 from gateway.database import schema
 from gateway.identity import create_operator
 from gateway.main import create_app
 from gateway.wiring import Window
 from tests.support.listening import listening
+from tests.support.plain import plain_rows
 from tests.support.windows import window_at
 
 OPERATIONS = "/api/v1/operations"
@@ -62,7 +62,7 @@ class Desk:
     bob: Operator
 
     async def rows(self, table: Any) -> list[Any]:
-        return list(await self.window.database.read(lambda connection: _rows(connection, table)))
+        return list(await self.window.database.read(lambda connection: plain_rows(connection, table)))
 
     async def acts(self, *codes: str) -> list[Any]:
         """The journal's rows of these codes, oldest first."""
@@ -71,10 +71,6 @@ class Desk:
     async def granted(self, act: str, target: str) -> dict[str, Any]:
         """Asked by ann, granted by bob."""
         return await self.bob.grant(await self.ann.ask(act, target))
-
-
-def _rows(connection: Connection, table: Any) -> list[Any]:
-    return list(connection.execute(select(table).order_by(*table.primary_key.columns)).all())
 
 
 @asynccontextmanager

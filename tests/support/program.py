@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import ssl
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -56,10 +57,11 @@ async def program(
     *,
     before: Sequence[str] = (),
     patch: str = "",
+    tls: ssl.SSLContext | None = None,
     **settings: str,
 ) -> AsyncIterator[Program]:
     """`onewindow <arguments>` until the body ends. `before`: a command that starts it; `patch`: Python run in it first, to break
-    something on purpose; `settings` without their prefix."""
+    something on purpose; `tls`: how to ask one that ends TLS; `settings` without their prefix."""
     port = free_port()
     code = f"{patch}\nfrom gateway.cli import app\napp()"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ONEWINDOW_")}
@@ -73,8 +75,8 @@ async def program(
             *before, sys.executable, "-c", code, *arguments, cwd=ROOT, env=environment, stdout=written, stderr=written
         )
     # a connection for each request: a server that ends is not kept by ours
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as session:
-        started = Program(process, f"http://127.0.0.1:{port}", log, session)
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True, ssl=tls or True)) as session:
+        started = Program(process, f"{'https' if tls else 'http'}://127.0.0.1:{port}", log, session)
         try:
             await _answers(started)
             yield started

@@ -16,8 +16,10 @@ import orjson
 import structlog
 import uvicorn
 
+from adapters.signatures import HEADER
 from gateway.main import create_app
 from tests.support.backend import settings_at
+from tests.support.signed import signature
 
 JSON, XML = {"Content-Type": "application/json"}, {"Content-Type": "application/xml"}
 
@@ -32,9 +34,9 @@ class Site:
     def token(self, name: str) -> dict[str, str]:
         return {"Authorization": f"Bearer {(self.secrets / f'{name}.token').read_text().strip()}"}
 
-    @property
-    def key(self) -> bytes:
-        return (self.secrets / "agencies" / "inspection.hmac").read_bytes().strip()
+    def signed(self, body: bytes, agency: str = "inspection", name: str = "") -> dict[str, str]:
+        """The header with that agency's signature; its key is made known to the window the first time."""
+        return {HEADER: signature(self.secrets, agency, body, name)}
 
 
 @contextmanager

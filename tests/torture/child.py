@@ -134,6 +134,7 @@ async def _agencies(spec: Spec, settings: Settings) -> None:
                 knobs=Knobs(**spec.knobs),
                 bundle_root=settings.tables_dir,
                 url=settings.agency_urls.get(agency, ""),
+                window_keys=settings.secrets_dir / "keys",
             )
             for agency in AGENCIES
         )

@@ -16,6 +16,7 @@ from tests.torture import operators
 from tests.torture.client import Request
 from tests.torture.filings import KINDS, Filing, combined
 from tests.torture.lane import Lane, NotQuiet
+from tests.torture.sealed import opener
 from tests.torture.views import Books, books, marks, waiting_files
 
 OPERATORS_EVERY = 6
@@ -85,6 +86,12 @@ async def held(lane: Lane, references: list[str]) -> Held:
         "ORDER BY m.declaration_id, m.agency, m.version",
         *ids,
     )
+    # the body is the last column
+    plain = await opener(lane.database, lane.directory)
+    messages = [
+        (*row[:-1], plain("message_body", "body", (row[0],), bytes(row[-1])) if row[-1] is not None else None)
+        for row in messages
+    ]
     outbox = await rows(
         f"SELECT message_id, state, attempts, last_error FROM outbox WHERE declaration_id IN ({some})", *ids
     )

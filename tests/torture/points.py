@@ -16,6 +16,7 @@ import aiohttp.http_writer
 import aiokafka
 from sqlalchemy import Engine, event
 
+import adapters.transports.boxes
 import adapters.transports.folder
 import adapters.transports.kafka
 import gateway.api.agencies
@@ -170,9 +171,9 @@ def _delivering(trap: Trap) -> None:
     after(gateway.deliver.Deliverer, "_send", trap, "agency_replied", when=lambda error: error is None)
     after(gateway.outcome.Outcome, "record", trap, "before_record_commit")
     before(gateway.outcome.Sent, "report", trap, "after_record")
-    folder = adapters.transports.folder
-    folder.open = _half_writer(trap, "mid_write_file")  # type: ignore[attr-defined]
-    folder.os = _Linking(trap)  # type: ignore[attr-defined]
+    boxes = adapters.transports.boxes
+    boxes.open = _half_writer(trap, "mid_write_file")  # type: ignore[attr-defined]
+    boxes.os = _Linking(trap)  # type: ignore[assignment]
     writer = aiohttp.http_writer.StreamWriter
     whole = writer._send_headers_with_payload
 
@@ -255,7 +256,7 @@ class _Linking:
 
     def link(self, source: Any, target: Any) -> None:
         os.link(source, target)
-        outgoing = str(source).endswith(adapters.transports.folder.TEMPORARY)
+        outgoing = str(source).endswith(adapters.transports.boxes.TEMPORARY)
         self._trap.passed("file_linked" if outgoing else "answer_moving")
 
     def __getattr__(self, name: str) -> Any:

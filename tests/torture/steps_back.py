@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from gateway.database.migrate import MIGRATIONS
 from tests.torture.lane import Lane
+from tests.torture.sealed import unseal_all
 
 FIRST = "0001"
 _ONE_AT_A_TIME = asyncio.Lock()
@@ -23,6 +24,7 @@ _ONE_AT_A_TIME = asyncio.Lock()
 
 async def step_back(lane: Lane) -> None:
     """The lane's programs must not run."""
+    await unseal_all(lane.database_url or f"sqlite:///{lane.directory / 'onewindow.db'}", lane.directory)
     async with _ONE_AT_A_TIME:
         if lane.database_url:
             await _postgres(lane.database_url)

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
+from adapters.signatures import SUFFIX
+
 
 class Arrived(NamedTuple):
     """A message as an agency has it."""
@@ -113,10 +115,10 @@ def books(directory: Path, agency: str, references: list[str] | None = None) -> 
 
 
 def waiting_files(exchange: Path) -> list[str]:
-    """Complete files that lie in an exchange folder: not taken by the agency, or not by the window."""
+    """Complete files that lie in an exchange folder: not taken by the agency, or not by the window. Signatures are none."""
     return [
         f"{box}/{path.name}"
         for box in ("OutBox", "InBox")
         for path in (exchange / box).glob("*")
-        if not path.name.startswith(".") and not path.name.endswith(".temp")
+        if not path.name.startswith(".") and not path.name.endswith((".temp", SUFFIX))
     ]

@@ -6,13 +6,17 @@ import json
 import re
 import shutil
 import subprocess
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import orjson
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from adapters.algorithms import ED25519
+from adapters.keys import WINDOW, KeyRing
 from gateway.observe import gauges, metrics
 from tests.support.windows import ROOT, rulebook
 
@@ -50,6 +54,9 @@ FIRES = {
     "OnewindowMessagesParked": {'onewindow_legs{agency="customs",standing="parked"}': "1x60"},
     "OnewindowOutcomeUnknown": {'onewindow_legs{agency="customs",standing="outcome_unknown"}': "1x60"},
     "OnewindowAnswersQuarantined": {'onewindow_documents{agency="customs",state="quarantined"}': "1x60"},
+    "OnewindowKeyExpires": {'onewindow_key_expires_seconds{owner="window",key="efe5d5a944eb5d65"}': "604800x60"},
+    "OnewindowJournalNotSealed": {"onewindow_journal_unsealed_seconds": "600x60"},
+    "OnewindowJournalNotTimestamped": {"onewindow_journal_unstamped_seconds": "7200x60"},
     "OnewindowAnswersNotTakenUp": {'onewindow_documents_age_seconds{agency="customs",state="received"}': "600x60"},
     "OnewindowLeasesLost": {'onewindow_leases_lost_total{agency="customs"}': "0+1x60"},
 }
@@ -66,8 +73,15 @@ def figures() -> dict[str, set[str]]:
     metrics.refused("not_found")
     metrics.answered("customs", "DEC_RESULT", 1.0)
     metrics.lagging("onewindow.customs.out", 0.0)
+    now = datetime.now(UTC)
+    with TemporaryDirectory() as directory:
+        ring = KeyRing(Path(directory))
+        ring.signing(WINDOW, ED25519, now)
+        of_keys = gauges.keys(ring, now)
     text = gauges.text_of(
         [
+            *of_keys,
+            *gauges.journal(now, 0, None, None),
             *gauges.families(agencies, NOTHING),
             *gauges.bus(),
             *gauges.condition(ready=True, answers=True, delivers=True, free_bytes=1),
@@ -153,6 +167,8 @@ def test_each_alert_fires_and_none_does_on_a_quiet_window(tmp_path: Path) -> Non
             each["values"] = "1x300"
         elif each["series"].startswith("onewindow_disk_free_bytes"):
             each["values"] = "1e11x300"
+        elif each["series"].startswith("onewindow_key_expires_seconds"):
+            each["values"] = "1e8x300"
     cases = [
         {
             "name": alert,

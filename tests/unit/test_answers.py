@@ -14,10 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from declarations.answers import MAX_BYTES, AnswerTables, Response
+from declarations.answers import AnswerTables, Response
 from declarations.bundle import Bundle
 from declarations.dateforms import DateForms
 from declarations.errors import BadConfiguration, UnreadableResponse
+from declarations.limits import MAX_ANSWER
 
 BUNDLE = Bundle.read(Path(__file__).parents[2])
 CUSTOMS = AnswerTables.load(BUNDLE, "customs")
@@ -174,7 +175,7 @@ def test_without_an_id_the_key_is_what_identifies_the_answer() -> None:
         (RESULT.replace("数量", "&a;").encode(), "A-MALFORMED", 6),
         (RESULT.encode("utf-16"), "A-ENCODING", 1),
         (('<?xml version="1.0" encoding="Big5"?>' + RESULT).encode(), "A-ENCODING", 1),
-        (('<?xml version="1.0" encoding="GBK"?>' + RESULT).encode("gbk") + b"\xff\xff", "A-ENCODING", 1),
+        (('<?xml version="1.0" encoding="GBK"?>' + RESULT).encode("gbk") + b"\xff\xff", "A-ENCODING", 8),
         (RESULT.encode("gbk"), "A-ENCODING", 6),
         (b"<DCL_RESPONSE/>", "A-ROOT", 1),
         (b"<dec_result/>", "A-ROOT", 1),
@@ -185,7 +186,7 @@ def test_without_an_id_the_key_is_what_identifies_the_answer() -> None:
         (RESULT.replace("07:30:05", "24:30:05").encode(), "A-DATE", 1),
         (RESULT.replace("2015-06-02T07:30:05", "0001-01-01T00:00:00").encode(), "A-DATE", 1),
         (b"<a>" * 300 + b"</a>" * 300, "A-MALFORMED", 1),
-        (b"<DEC_RESULT>" + b" " * MAX_BYTES, "A-SIZE", None),
+        (b"<DEC_RESULT>" + b" " * MAX_ANSWER, "A-SIZE", None),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_what_and_where(data: bytes, code: str, line: int | None) -> None:

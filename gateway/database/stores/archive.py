@@ -19,6 +19,7 @@ from gateway.database.schema import (
     message,
     search_key,
 )
+from gateway.database.sealing import ANSWER, IDEMPOTENCY
 from gateway.database.types import AnyRow
 
 _GET = Prepared(select(archive).where(archive.c.declaration_id == bindparam("id")))
@@ -32,6 +33,9 @@ _BY_NUMBER = Prepared(
 )
 _REMOVED = Prepared(
     update(archive).where(archive.c.declaration_id == bindparam("of")).values(removed_at=bindparam("now"))
+)
+_TOLD = Prepared(
+    select(answer.c.id, answer.c.response).where(answer.c.declaration_id == bindparam("declaration_id")), sealing=ANSWER
 )
 NUMBERS = ("agency_reference", "unified_number", "clearance_form_id", "exchange_name", "id", "reference")
 """What an agency may refer to a message by."""
@@ -108,9 +112,10 @@ def idempotency_of(connection: Connection, declaration_ids: Sequence[str]) -> di
     """The Idempotency-Keys some declarations were filed under, found by the moment of acceptance they share."""
     found: dict[str, list[dict[str, Any]]] = {each: [] for each in declaration_ids}
     moments = select(declaration_version.c.accepted_at).where(declaration_version.c.declaration_id.in_(declaration_ids))
-    for row in connection.execute(select(idempotency).where(idempotency.c.created_at.in_(moments))):
-        if row.answer.get("id") in found:
-            found[row.answer["id"]].append(row._asdict())
+    for row in connection.execute(select(idempotency).where(idempotency.c.created_at.in_(moments))).all():
+        kept = IDEMPOTENCY.opened_values(connection, row._asdict())
+        if kept["answer"].get("id") in found:
+            found[kept["answer"]["id"]].append(kept)
     return {each: sorted(rows, key=lambda row: (row["created_at"], row["key"])) for each, rows in found.items()}
 
 
@@ -118,7 +123,7 @@ def numbers_of(connection: Connection, declaration_id: str) -> set[str]:
     """Every number, file name and id an agency may refer to a declaration by."""
     columns = [message.c[name] for name in NUMBERS]
     rows = connection.execute(select(*columns).where(message.c.declaration_id == declaration_id)).all()
-    told = connection.execute(select(answer.c.response).where(answer.c.declaration_id == declaration_id)).all()
+    told = _TOLD.all(connection, {"declaration_id": declaration_id})
     found = {str(value) for row in rows for value in row if value}
     return found | {str(value) for row in told for name in NUMBERS[:2] if (value := row.response.get(name))}
 

@@ -20,10 +20,10 @@ _FILES = select(bundle_file.c.sha256, bundle_file.c.content).where(
 )
 
 
-def keep(connection: Connection, bundle: Bundle, at: datetime) -> None:
-    """Keeps the files of a bundle that are not there yet; nothing to do for a bundle kept before."""
+def keep(connection: Connection, bundle: Bundle, at: datetime) -> bool:
+    """Keeps the files of a bundle that are not there yet. Whether it is a new one where there was another before."""
     if _KNOWN.first(connection, {"digest": bundle.digest}):
-        return
+        return False
     present = set(connection.scalars(_KNOWN_FILES))
     new = {
         bundle.digests[path]: content for path, content in bundle.files.items() if bundle.digests[path] not in present
@@ -31,6 +31,7 @@ def keep(connection: Connection, bundle: Bundle, at: datetime) -> None:
     if new:
         connection.execute(insert(bundle_file), [{"sha256": sha, "content": content} for sha, content in new.items()])
     connection.execute(insert(bundles), {"digest": bundle.digest, "manifest": bundle.digests, "created_at": at})
+    return bool(present)
 
 
 def load(connection: Connection, digest: str) -> Bundle:

@@ -9,11 +9,12 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 
 from gateway.database.prepared import Prepared
 from gateway.database.schema import declaration, declaration_version, obligation
+from gateway.database.sealing import VERSION
 from gateway.database.together import Insertion
 from gateway.database.types import AnyRow
 
 ADDED = Insertion(declaration)
-VERSION_ADDED = Insertion(declaration_version)
+VERSION_ADDED = Insertion(declaration_version, sealing=VERSION)
 _LOCK = Prepared(select(declaration.c.id).where(declaration.c.id == bindparam("id")).with_for_update())
 _GET = Prepared(select(declaration).where(declaration.c.id == bindparam("id")))
 _LIVE = Prepared(
@@ -26,14 +27,15 @@ _LIVE = Prepared(
 _VERSION = Prepared(
     select(declaration_version).where(
         declaration_version.c.declaration_id == bindparam("id"), declaration_version.c.version == bindparam("version")
-    )
+    ),
+    sealing=VERSION,
 )
 _VERSIONS = Prepared(
     select(
         declaration_version.c.version,
         declaration_version.c.accepted_at,
         declaration_version.c.sha256,
-        func.length(declaration_version.c.body).label("size"),
+        func.coalesce(declaration_version.c.size, func.length(declaration_version.c.body)).label("size"),
     )
     .where(declaration_version.c.declaration_id == bindparam("id"))
     .order_by(declaration_version.c.version)
@@ -130,19 +132,16 @@ def touch(connection: Connection, declaration_id: str, now: Any) -> None:
     _TOUCH.run(connection, {"of": declaration_id, "now": now})
 
 
-def set_obligations(
-    connection: Connection, declaration_id: str, organisation_id: str, kinds: set[tuple[str, str]]
-) -> None:
+def set_obligations(connection: Connection, filed: AnyRow, kinds: set[tuple[str, str]]) -> None:
     """What is open now, as (agency, kind), for finding; rewritten only when it differs."""
-    before = {(row.agency, row.kind) for row in _OBLIGATIONS.all(connection, {"id": declaration_id})}
+    before = {(row.agency, row.kind) for row in _OBLIGATIONS.all(connection, {"id": filed.id})}
     if before == kinds:
         return
-    _CLEAR_OBLIGATIONS.run(connection, {"of": declaration_id})
-    if kinds:
-        _INSERT_OBLIGATION.run_many(
-            connection,
-            [
-                {"declaration_id": declaration_id, "organisation_id": organisation_id, "agency": agency, "kind": kind}
-                for agency, kind in sorted(kinds)
-            ],
-        )
+    _CLEAR_OBLIGATIONS.run(connection, {"of": filed.id})
+    belongs = {
+        "declaration_id": filed.id,
+        "organisation_id": filed.organisation_id,
+        "principal_id": filed.principal_id,
+    }
+    rows = [{**belongs, "agency": agency, "kind": kind} for agency, kind in sorted(kinds)]
+    _INSERT_OBLIGATION.run_many(connection, rows)

@@ -8,17 +8,19 @@ from sqlalchemy import Connection, bindparam, select
 
 from gateway.database.prepared import Prepared
 from gateway.database.schema import idempotency
+from gateway.database.sealing import IDEMPOTENCY
 from gateway.database.together import Insertion
 from gateway.database.types import AnyRow
 
-ADDED = Insertion(idempotency)
+ADDED = Insertion(idempotency, sealing=IDEMPOTENCY)
 _GET = Prepared(
-    select(idempotency.c.sha256, idempotency.c.status, idempotency.c.answer).where(
+    select(idempotency).where(
         idempotency.c.organisation_id == bindparam("organisation_id"),
         idempotency.c.client == bindparam("client"),
         idempotency.c.route == bindparam("route"),
         idempotency.c.key == bindparam("key"),
-    )
+    ),
+    sealing=IDEMPOTENCY,
 )
 
 

@@ -9,12 +9,14 @@ from sqlalchemy import Connection, bindparam, delete, exists, func, insert, or_,
 
 from gateway.database.prepared import Prepared
 from gateway.database.schema import answer, inbox, message, unmatched
+from gateway.database.sealing import ANSWER, INBOX, UNMATCHED
 from gateway.database.types import AnyRow, database_now
 
 _INSERT = Prepared(insert(inbox))
 _KEEP = Prepared(insert(inbox).values(state="received", due_at=database_now(bindparam("retake"))))
+_HEAD = [column for column in inbox.c if column.name != "body"]
 _TAKE = Prepared(
-    select(inbox).where(inbox.c.id == bindparam("id"), text("inbox.state = 'received'")).with_for_update(of=inbox)
+    select(*_HEAD).where(inbox.c.id == bindparam("id"), text("inbox.state = 'received'")).with_for_update(of=inbox)
 )
 _LYING = Prepared(
     select(inbox.c.id)
@@ -36,6 +38,11 @@ _PUT_BACK = Prepared(
     update(inbox)
     .where(inbox.c.id == bindparam("of"))
     .values(state="received", attempts=0, due_at=database_now(), reason_zh=None, reason_en=None)
+)
+_ADMIT = Prepared(
+    update(inbox)
+    .where(inbox.c.id == bindparam("of"), inbox.c.problem.is_not(None))
+    .values(problem=None, signature=bindparam("new_signature"))
 )
 _REMOVE = Prepared(
     delete(inbox).where(
@@ -60,7 +67,7 @@ _SET_STATE = Prepared(
     .where(inbox.c.id == bindparam("of"))
     .values(state=bindparam("new_state"), reason_zh=bindparam("new_reason_zh"), reason_en=bindparam("new_reason_en"))
 )
-_GET = Prepared(select(inbox).where(inbox.c.id == bindparam("id")))
+_GET = Prepared(select(inbox).where(inbox.c.id == bindparam("id")), sealing=INBOX)
 _FAULTY = Prepared(
     select(
         inbox.c.id,
@@ -79,9 +86,10 @@ _INSERT_ANSWER = Prepared(insert(answer))
 _ANSWERS_IN_FORCE = Prepared(
     select(answer)
     .join(message, message.c.id == answer.c.message_id)
-    .where(answer.c.declaration_id == bindparam("declaration_id"), message.c.current.is_(True))
+    .where(answer.c.declaration_id == bindparam("declaration_id"), message.c.current.is_(True)),
+    sealing=ANSWER,
 )
-_ANSWERS_OF = Prepared(select(answer).where(answer.c.declaration_id == bindparam("declaration_id")))
+_ANSWERS_OF = Prepared(select(answer).where(answer.c.declaration_id == bindparam("declaration_id")), sealing=ANSWER)
 _DOCUMENTS_OF = Prepared(
     select(
         inbox.c.id,
@@ -89,7 +97,7 @@ _DOCUMENTS_OF = Prepared(
         inbox.c.state,
         inbox.c.sha256,
         inbox.c.received_at,
-        func.length(inbox.c.body).label("size"),
+        func.coalesce(inbox.c.size, func.length(inbox.c.body)).label("size"),
         func.min(answer.c.message).label("messages"),
         func.max(answer.c.version).label("version"),
     )
@@ -99,12 +107,14 @@ _DOCUMENTS_OF = Prepared(
     .order_by(inbox.c.id)
 )
 _BY_KEY = Prepared(
-    select(answer.c.id, answer.c.message_id, answer.c.inbox_id, answer.c.response).where(
+    select(answer.c.id, answer.c.declaration_id, answer.c.message_id, answer.c.inbox_id, answer.c.response).where(
         answer.c.agency == bindparam("agency"), answer.c.key == bindparam("key")
-    )
+    ),
+    sealing=ANSWER,
 )
 _UNKNOWN = Prepared(
-    select(answer).where(text("NOT answer.known")).order_by(answer.c.id.desc()).limit(bindparam("at_most"))
+    select(answer).where(text("NOT answer.known")).order_by(answer.c.id.desc()).limit(bindparam("at_most")),
+    sealing=ANSWER,
 )
 _SET_KNOWN = Prepared(update(answer).where(answer.c.id == bindparam("of")).values(known=True))
 _INSERT_UNMATCHED = Prepared(insert(unmatched))
@@ -117,12 +127,14 @@ _UNMATCHED_BY = {
             unmatched.c.id > bindparam("after"),
         )
         .order_by(unmatched.c.id)
-        .limit(bindparam("at_most"))
+        .limit(bindparam("at_most")),
+        sealing=UNMATCHED,
     )
     for name in ("refers_to", "agency_reference", "unified_number")
 }
 _UNMATCHED_SINCE = Prepared(
-    select(unmatched).where(unmatched.c.id > bindparam("after")).order_by(unmatched.c.id).limit(bindparam("at_most"))
+    select(unmatched).where(unmatched.c.id > bindparam("after")).order_by(unmatched.c.id).limit(bindparam("at_most")),
+    sealing=UNMATCHED,
 )
 _LOCK_UNMATCHED = Prepared(select(unmatched.c.id).where(unmatched.c.id == bindparam("id")).with_for_update())
 _SOME_UNMATCHED = Prepared(select(unmatched.c.id).where(unmatched.c.agency == bindparam("agency")).limit(1))
@@ -138,16 +150,16 @@ _UNMATCHED_KEY = Prepared(
 
 
 def add(connection: Connection, row: dict[str, Any]) -> None:
-    _INSERT.run(connection, row)
+    _INSERT.run(connection, INBOX.sealed(connection, row))
 
 
 def keep(connection: Connection, row: dict[str, Any], retake: float) -> None:
     """A document in state `received`: nothing but its bytes is known. Not taken up within `retake` seconds it is looked for."""
-    _KEEP.run(connection, {**row, "retake": retake})
+    _KEEP.run(connection, {**INBOX.sealed(connection, row), "retake": retake})
 
 
 def take(connection: Connection, inbox_id: str) -> AnyRow | None:
-    """The document, locked, if nobody has taken it up yet."""
+    """The document without its bytes, locked, if nobody has taken it up yet."""
     return _TAKE.first(connection, {"id": inbox_id})
 
 
@@ -164,6 +176,11 @@ def begun(connection: Connection, inbox_id: str, retake: float) -> int:
 def put_back(connection: Connection, inbox_id: str) -> None:
     """To be taken up again, by the tables of now."""
     _PUT_BACK.run(connection, {"of": inbox_id})
+
+
+def admit(connection: Connection, inbox_id: str, signature: str | None) -> None:
+    """Its signature is taken by now: what kept its channel from taking it up is gone."""
+    _ADMIT.run(connection, {"of": inbox_id, "new_signature": signature})
 
 
 def remove(connection: Connection, inbox_id: str) -> None:
@@ -195,7 +212,7 @@ def faulty(connection: Connection, at_most: int) -> Sequence[AnyRow]:
 
 
 def add_answer(connection: Connection, row: dict[str, Any]) -> None:
-    _INSERT_ANSWER.run(connection, row)
+    _INSERT_ANSWER.run(connection, ANSWER.sealed(connection, row))
 
 
 def by_key(connection: Connection, agency: str, key: str) -> Sequence[AnyRow]:
@@ -231,7 +248,7 @@ def add_unmatched(connection: Connection, row: dict[str, Any]) -> None:
     """Keeps an answer without a filing; nothing to do when this document's answer is kept already."""
     key = {name: row[name] for name in ("agency", "key", "inbox_id")}
     if _UNMATCHED_KEY.first(connection, key) is None:
-        _INSERT_UNMATCHED.run(connection, row)
+        _INSERT_UNMATCHED.run(connection, UNMATCHED.sealed(connection, row))
 
 
 def some_unmatched(connection: Connection, agency: str) -> bool:

@@ -11,27 +11,34 @@ from sqlalchemy import Connection, and_, bindparam, exists, func, select, update
 
 from gateway.database.prepared import Prepared
 from gateway.database.schema import declaration, message, message_body, outbox
+from gateway.database.sealing import MESSAGE, MESSAGE_BODY
 from gateway.database.together import Insertion
 from gateway.database.types import AnyRow
 
-ADDED = Insertion(message)
-BODY_ADDED = Insertion(message_body)
-_GET = Prepared(select(message).where(message.c.id == bindparam("id")))
+ADDED = Insertion(message, sealing=MESSAGE)
+BODY_ADDED = Insertion(message_body, sealing=MESSAGE_BODY)
+_GET = Prepared(select(message).where(message.c.id == bindparam("id")), sealing=MESSAGE)
 _ALL = (
     select(message)
     .where(message.c.declaration_id == bindparam("declaration_id"))
     # ids made in one millisecond are in no order
     .order_by(message.c.version, message.c.agency, message.c.id)
 )
-_OF_DECLARATION = Prepared(_ALL)
-_CURRENT = Prepared(_ALL.where(message.c.current.is_(True)).order_by(None).order_by(message.c.agency))
-_BODY = Prepared(select(message_body).where(message_body.c.message_id == bindparam("id")))
+_OF_DECLARATION = Prepared(_ALL, sealing=MESSAGE)
+_CURRENT = Prepared(_ALL.where(message.c.current.is_(True)).order_by(None).order_by(message.c.agency), sealing=MESSAGE)
+_BODY = Prepared(select(message_body).where(message_body.c.message_id == bindparam("id")), sealing=MESSAGE_BODY)
+_SIGN = Prepared(
+    update(message_body)
+    .where(message_body.c.message_id == bindparam("of"), message_body.c.signature.is_(None))
+    .values(signature=bindparam("new_signature"))
+)
+_SIGNATURE = Prepared(select(message_body.c.signature).where(message_body.c.message_id == bindparam("id")))
 _BODY_HEADS = Prepared(
     select(
         message_body.c.message_id,
         message_body.c.sha256,
         message_body.c.rendered_at,
-        func.length(message_body.c.body).label("size"),
+        func.coalesce(message_body.c.size, func.length(message_body.c.body)).label("size"),
     )
     .join(message, message.c.id == message_body.c.message_id)
     .where(message.c.declaration_id == bindparam("declaration_id"))
@@ -88,7 +95,7 @@ _WAS_FOR_SENDING = and_(*(message.c.delivery != delivery for delivery in NEVER_S
 MATCHED_AT_MOST = 50
 """Messages looked at for one number: the live ones first, then the newest."""
 _MATCHED = (
-    select(message, _LIVE, _UNTOUCHED)
+    select(*(column for column in message.c if column.name != "filing"), _LIVE, _UNTOUCHED)
     .join(declaration, declaration.c.id == message.c.declaration_id)
     .where(message.c.agency == bindparam("agency"))
 )
@@ -106,20 +113,53 @@ _VERSIONS = Prepared(
 )
 
 
-def add(connection: Connection, rows: Sequence[dict[str, Any]], bodies: dict[str, bytes], at: datetime) -> None:
-    """New messages; `bodies` holds the bytes of those that are rendered, by message id."""
+def add(
+    connection: Connection,
+    rows: Sequence[dict[str, Any]],
+    bodies: dict[str, bytes],
+    at: datetime,
+    signatures: dict[str, str | None] | None = None,
+) -> None:
+    """New messages; by message id `bodies` holds the bytes of those that are rendered, `signatures` what signs them."""
     ADDED.run(connection, rows)
-    for message_id, body in bodies.items():
-        add_body(connection, message_id, body, at)
+    for row in rows:
+        if row["id"] in bodies:
+            add_body(
+                connection, row["id"], row["organisation_id"], bodies[row["id"]], at, (signatures or {}).get(row["id"])
+            )
 
 
-def add_body(connection: Connection, message_id: str, body: bytes, at: datetime) -> None:
+def add_body(
+    connection: Connection,
+    message_id: str,
+    organisation_id: str,
+    body: bytes,
+    at: datetime,
+    signature: str | None = None,
+) -> None:
     """The message's bytes, once and for all: a second body for the same message is an IntegrityError."""
-    BODY_ADDED.run(connection, [body_row(message_id, body, at)])
+    BODY_ADDED.run(connection, [body_row(message_id, organisation_id, body, at, signature)])
 
 
-def body_row(message_id: str, body: bytes, at: datetime) -> dict[str, Any]:
-    return {"message_id": message_id, "sha256": hashlib.sha256(body).hexdigest(), "rendered_at": at, "body": body}
+def add_signature(connection: Connection, message_id: str, signature: str) -> str:
+    """Signs a message that has no signature yet; returns the one it has now."""
+    _SIGN.run(connection, {"of": message_id, "new_signature": signature})
+    return str(_SIGNATURE.scalar(connection, {"id": message_id}))
+
+
+def body_row(
+    message_id: str, organisation_id: str, body: bytes, at: datetime, signature: str | None = None
+) -> dict[str, Any]:
+    """The organisation says whose key seals the bytes; it is no column."""
+    sha256 = hashlib.sha256(body).hexdigest()
+    return {
+        "message_id": message_id,
+        "organisation_id": organisation_id,
+        "sha256": sha256,
+        "rendered_at": at,
+        "signature": signature,
+        "body": body,
+    }
 
 
 def get(connection: Connection, message_id: str) -> AnyRow | None:
@@ -171,8 +211,10 @@ def set_sent(connection: Connection, message_id: str, now: datetime, expected_by
     _SET_SENT.run(connection, {"of": message_id, "now": now, "new_expected_by": expected_by})
 
 
-def set_filing(connection: Connection, message_id: str, filing: dict[str, str]) -> None:
-    _SET_FILING.run(connection, {"of": message_id, "new_filing": filing})
+def set_filing(connection: Connection, row: AnyRow, filing: dict[str, str]) -> None:
+    """The values the window supplied for a message, once it has those it waited for."""
+    sealed = MESSAGE.seal(connection, "filing", filing, owner=row.organisation_id, row=(row.id,))
+    _SET_FILING.run(connection, {"of": row.id, "new_filing": sealed})
 
 
 def replace(connection: Connection, message_id: str, delivery: str, now: datetime) -> None:

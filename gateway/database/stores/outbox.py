@@ -11,8 +11,10 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, exists, or_, select, update
 
+from declarations.errors import SealedDataUnreadable
 from gateway.database.prepared import Prepared
 from gateway.database.schema import message, message_body, outbox
+from gateway.database.sealing import MESSAGE_BODY
 from gateway.database.together import Insertion
 from gateway.database.types import AnyRow, database_now
 
@@ -50,6 +52,9 @@ _DUE = Prepared(
         message.c.delivery,
         message.c.reason_en,
         message_body.c.body,
+        message_body.c.signature,
+        message_body.c.rendered_at,
+        message.c.exchange_name,
     )
     .join(message, message.c.id == outbox.c.message_id)
     .join(message_body, message_body.c.message_id == outbox.c.message_id)
@@ -130,7 +135,8 @@ def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
 def claim(connection: Connection, agency: str, token: str, lease: float, at_most: int) -> list[AnyRow]:
     """Up to `at_most` due rows with their messages, leased for `lease` seconds under `token`; the urgent lane goes first.
 
-    `attempts` counts those before this one; `interrupted` says that the last of them never recorded what came of it.
+    `attempts` counts those before this one; `interrupted` says that the last of them never recorded what came of it. `body` is
+    None where what is stored cannot be read.
     """
     rows: list[AnyRow] = []
     for lane in (URGENT, ORDINARY):
@@ -138,7 +144,17 @@ def claim(connection: Connection, agency: str, token: str, lease: float, at_most
             values = {"of_agency": agency, "lane": lane, "lease": lease, "at_most": at_most - len(rows)}
             rows += _DUE.all(connection, values)
     _LEASE.run_many(connection, [{"of": row.id, "token": token, "lease": lease} for row in rows])
-    return rows
+    return [_opened(connection, row) for row in rows]
+
+
+def _opened(connection: Connection, row: AnyRow) -> AnyRow:
+    try:
+        body = MESSAGE_BODY.open(connection, "body", row.body, (row.message_id,))
+    except SealedDataUnreadable:
+        # one that is damaged keeps nobody else's message back
+        body = None
+    opened: AnyRow = row._replace(body=body)
+    return opened
 
 
 def done(connection: Connection, message_id: str, token: str) -> bool:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 
 from gateway.database.prepared import Prepared
 from gateway.database.schema import inbox, outbox, unmatched
+from gateway.database.sealing import UNMATCHED
 from gateway.database.stores.outbox import QUEUED
 from gateway.database.types import AnyRow, database_now
 
@@ -28,7 +29,7 @@ _NEXT = Prepared(
 )
 _LOCK_DOCUMENT = Prepared(select(inbox.c.id, inbox.c.state).where(inbox.c.id == bindparam("id")).with_for_update())
 _UNMATCHED_OF = Prepared(
-    select(unmatched).where(unmatched.c.inbox_id == bindparam("inbox_id")).order_by(unmatched.c.id)
+    select(unmatched).where(unmatched.c.inbox_id == bindparam("inbox_id")).order_by(unmatched.c.id), sealing=UNMATCHED
 )
 _DROP_UNMATCHED = Prepared(delete(unmatched).where(unmatched.c.inbox_id == bindparam("of")))
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, select, text
 
 from gateway.database.prepared import Prepared
 from gateway.database.schema import answer, inbox
+from gateway.database.sealing import ANSWER
 from gateway.database.types import AnyRow
 
 _HEAD = (
@@ -55,7 +56,8 @@ _OF_DECLARATION = Prepared(
 _TAKEN = Prepared(
     select(answer.c.id, answer.c.declaration_id, answer.c.known, answer.c.message, answer.c.code, answer.c.response)
     .where(answer.c.agency == bindparam("agency"), answer.c.key == bindparam("key"))
-    .order_by(answer.c.id)
+    .order_by(answer.c.id),
+    sealing=ANSWER,
 )
 
 

@@ -99,7 +99,7 @@ def find(
     older_than: str | None,
     limit: int,
 ) -> Sequence[AnyRow]:
-    """Declarations of an organisation for which all filters hold.
+    """Declarations of an organisation, filed by it or in its name, for which all filters hold.
 
     `keys` are (kind or None for any, value, whether a longer value may end with it); `state` is a combined status or that of a
     leg; `newer_than` (inclusive) and `older_than` (exclusive) are bounds of the id, which sorts by time.
@@ -137,15 +137,14 @@ def _statement(shape: _Shape) -> Prepared:
     own = len(keys) - shape.shared
     filters = keys[:own]
     if shape.open:
-        filters.append(
-            [_Range(obligation.c.declaration_id, and_(_of(obligation), obligation.c.kind == bindparam("kind_open")))]
-        )
+        of_kind = obligation.c.kind == bindparam("kind_open")
+        filters.append([_Range(obligation.c.declaration_id, and_(side, of_kind)) for side in _either_side(obligation)])
     if shape.status or shape.leg:
         filters.append(_state_ranges(shape))
     # what many declarations share drives only where there is nothing else
     filters += keys[own:]
     if not filters:
-        filters.append([_Range(declaration.c.id, _of(declaration))])
+        filters.append([_Range(declaration.c.id, side) for side in _either_side(declaration)])
     driving, *others = filters
     pages = [_page(shape, each, others).subquery() for each in driving]
     ids = union(*(select(page.c.id) for page in pages)).subquery() if len(pages) > 1 else pages[0]
@@ -166,6 +165,11 @@ def _page(shape: _Shape, drive: _Range, others: list[list[_Range]]) -> Select[An
         page = page.where(exists(union_all(*held)) if len(held) > 1 else held[0].exists())
     # two legs or two keys of one declaration may lie in one range
     return page.distinct().order_by(drive.id.desc()).limit(bindparam("at_most"))
+
+
+def _either_side(table: Any) -> list[ColumnElement[bool]]:
+    """Whose rows they are: filed by the organisation, or in its name under a mandate. Each has an index of its own."""
+    return [_of(table), table.c.principal_id == bindparam("organisation_id")]
 
 
 def _of(table: Any) -> ColumnElement[bool]:
@@ -193,9 +197,11 @@ def _state_ranges(shape: _Shape) -> list[_Range]:
     state: BindParameter[str] = bindparam("state")
     ranges: list[_Range] = []
     if shape.status:
-        ranges.append(_Range(declaration.c.id, and_(_of(declaration), declaration.c.status == state)))
+        of_status = declaration.c.status == state
+        ranges += [_Range(declaration.c.id, and_(side, of_status)) for side in _either_side(declaration)]
     if shape.leg:
         stands = func.coalesce(message.c.state, message.c.delivery) == state
-        # as ix_message_standing says it
-        ranges.append(_Range(message.c.declaration_id, and_(_of(message), stands, text("message.current"))))
+        # as ix_message_standing and ix_message_principal_standing say it
+        current = text("message.current")
+        ranges += [_Range(message.c.declaration_id, and_(side, stands, current)) for side in _either_side(message)]
     return ranges

@@ -36,10 +36,12 @@ def acknowledge_before_commit() -> None:
 
     original = gateway.receive.arrived
 
-    async def arrived(window: Any, agency: str, body: bytes, name: str | None = None, problem: str = "") -> Any:
+    async def arrived(
+        window: Any, agency: str, body: bytes, name: str | None = None, problem: str = "", **signed: Any
+    ) -> Any:
         async def then() -> None:
             await asyncio.sleep(0.1)
-            await original(window, agency, body, name, problem)
+            await original(window, agency, body, name, problem, **signed)
 
         KEPT.append(asyncio.create_task(then()))
         return gateway.receive.Received("done", "")

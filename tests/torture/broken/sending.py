@@ -30,10 +30,11 @@ def delete_before_sending() -> None:
 @sabotage
 def write_in_place() -> None:
     """Exchange files are written under their final name."""
+    import adapters.transports.boxes as boxes
     import adapters.transports.folder as folder
 
     def place(directory: Path, name: str, body: bytes) -> None:
-        with folder.open(directory / name, "xb") as file:  # type: ignore[attr-defined]
+        with boxes.open(directory / name, "xb") as file:  # type: ignore[attr-defined]
             file.write(body)
 
     folder.place = place

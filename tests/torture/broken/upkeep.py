@@ -92,7 +92,7 @@ def archive_in_place() -> None:
         left[:] = [(path, data)]
 
     archiving._write = put_off
-    archiving.verified = lambda root, file, sha256: archiving.unpack(left[0][1]) if left else None
+    archiving.verified = lambda root, file, sha256: left[0][1] if left else None
 
 
 @sabotage

@@ -71,9 +71,9 @@ def test_a_code_of_another_system_is_told_by_name() -> None:
 
 
 HUGE = {
-    "xml_open": (b"<a>" * 3_300_000, XML, "F-TOO-DEEP"),
-    "xml_closed": (b"<a>" * 1_400_000 + b"</a>" * 1_400_000, XML, "F-TOO-DEEP"),
-    "xml_wide": (b'<goods_declaration filing_scope="customs_only">' + b"<a/>" * 2_400_000, XML, "F-MALFORMED"),
+    "xml_open": (b"<a>" * 3_300_000, XML, "F-TOO-LARGE"),
+    "xml_closed": (b"<a>" * 1_400_000 + b"</a>" * 1_400_000, XML, "F-TOO-LARGE"),
+    "xml_wide": (b'<goods_declaration filing_scope="customs_only">' + b"<a/>" * 2_400_000, XML, "F-TOO-LARGE"),
     "xml_rows": (
         b'<goods_declaration filing_scope="customs_only"><containers>'
         + b"<container/>" * 800_000
@@ -81,7 +81,7 @@ HUGE = {
         XML,
         "F-TOO-LARGE",
     ),
-    "xml_attributes": (b"<a " + b" ".join(b'a%d=""' % n for n in range(900_000)) + b"/>", XML, None),
+    "xml_attributes": (b"<a " + b" ".join(b'a%d=""' % n for n in range(900_000)) + b"/>", XML, "F-TOO-LARGE"),
     "json_lists": (b"[" * 10_000_000, JSON, "F-TOO-LARGE"),
     "json_objects": (b'{"a":' * 2_000_000, JSON, "F-TOO-DEEP"),
     "json_rows": (b'{"filing_scope":"customs_only","containers":[' + b"{}," * 3_300_000 + b"{}]}", JSON, "F-TOO-LARGE"),
@@ -382,3 +382,9 @@ def test_what_no_form_holds_is_refused_before_the_rules_see_it(data: bytes) -> N
     found = checked(data, "application/json")
     assert not found.valid
     assert len(found.faults) <= 100
+
+
+@pytest.mark.parametrize("text", ["NaN", "NaNx", "[NaN1]", '{"filing_scope": Infinitysomething}', '{"a":\n -Infinity2}'])
+def test_a_constant_that_json_does_not_have_is_refused_whatever_stands_behind_it(text: str) -> None:
+    """The fuzzer's first finding: `NaNx` had no line, and the window made a mistake."""
+    assert [fault.code for fault in checked(text.encode(), JSON).faults] == ["F-MALFORMED"]

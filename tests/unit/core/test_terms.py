@@ -10,7 +10,7 @@ from core_forms import bundle, edited
 from declarations.bundle import Bundle
 from declarations.responses import COMBINED
 from declarations.tablecheck import check_tables
-from declarations.terms import ENDED, RETENTION, load_terms
+from declarations.terms import BY_AGE, ENDED, RETENTION, load_terms
 from tests.support.windows import START
 
 ROW = "goods,cancelled,30,365,3,practice,海关稽查条例第六条 [P],nothing was released under it"
@@ -22,7 +22,7 @@ def test_every_ended_status_has_its_term() -> None:
     closed = next(term for term in terms.declarations if term.status == "closed")
     # customs may ask for three years from release; closed comes after release
     assert closed.remove_after >= timedelta(days=3 * 365)
-    assert set(terms.records) == {"idempotency", "approval", "process"}
+    assert set(terms.records) == set(BY_AGE)
 
 
 def test_without_the_table_everything_is_kept() -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from declarations.registration import uscc_check_sign
 from declarations.rules.containers import container_check_digit
 from declarations.rules.dates import production_dates
-from declarations.rules.parties import uscc_check_sign
 from declarations.rules.transport import waybill_check_digit
 
 

@@ -58,7 +58,10 @@ def upgrade() -> None:
         sa.Column("heads", Json(), nullable=False),
         sa.Column("sealed_at", Moment(), nullable=False),
         sa.Column("key_id", TEXT, nullable=False),
+        sa.Column("hash", TEXT, nullable=False),
         sa.Column("signature", TEXT, nullable=False),
+        sa.Column("through", sa.BigInteger(), nullable=False),
+        sa.Column("missing", Json(), nullable=False),
         sa.Column("timestamp", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_journal_batch"),
     )
@@ -185,6 +188,7 @@ def upgrade() -> None:
         sa.Column("state", TEXT, nullable=False),
         sa.Column("created_at", Moment(), nullable=False),
         sa.Column("created_by", TEXT, nullable=False),
+        sa.Column("ended_at", Moment(), nullable=True),
         sa.ForeignKeyConstraint(["organisation_id"], ["organisation.id"], name="fk_membership_organisation_id"),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name="fk_membership_person_id"),
         sa.PrimaryKeyConstraint("person_id", "organisation_id", name="pk_membership"),
@@ -201,6 +205,8 @@ def upgrade() -> None:
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.Column("sha256", TEXT, nullable=False),
         sa.Column("state", TEXT, nullable=False),
+        sa.Column("corrects", TEXT, nullable=True),
+        sa.Column("keyers", TEXT, nullable=False),
         sa.Column("keyed_by", TEXT, nullable=False),
         sa.Column("keyed_at", Moment(), nullable=False),
         sa.Column("reviewed_by", TEXT, nullable=True),
@@ -212,8 +218,8 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["organisation_id"], ["organisation.id"], name="fk_prepared_organisation_id"),
         sa.ForeignKeyConstraint(["principal_id"], ["organisation.id"], name="fk_prepared_principal_id"),
         sa.PrimaryKeyConstraint("id", name="pk_prepared"),
-        sa.UniqueConstraint("declaration_id", name="uq_prepared_declaration_id"),
     )
+    op.create_index("ix_prepared_organisation_id_id", "prepared", ["organisation_id", "id"])
     op.create_index("ix_prepared_organisation_id_state_id", "prepared", ["organisation_id", "state", "id"])
 
     op.create_table(
@@ -231,8 +237,29 @@ def upgrade() -> None:
         sa.Column("verified_by", TEXT, nullable=True),
         sa.ForeignKeyConstraint(["organisation_id"], ["organisation.id"], name="fk_qualification_organisation_id"),
         sa.PrimaryKeyConstraint("organisation_id", name="pk_qualification"),
-        sa.UniqueConstraint("social_credit_code", name="uq_qualification_social_credit_code"),
     )
+    op.create_index(
+        "uq_qualification_social_credit_code",
+        "qualification",
+        ["social_credit_code"],
+        unique=True,
+        **_rows_where("verified_at IS NOT NULL"),
+    )
+
+    op.create_table(
+        "registration",
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("details", Json(), nullable=False),
+        sa.Column("secret", sa.LargeBinary(), nullable=True),
+        sa.Column("state", TEXT, nullable=False),
+        sa.Column("created_at", Moment(), nullable=False),
+        sa.Column("decided_by", TEXT, nullable=True),
+        sa.Column("decided_at", Moment(), nullable=True),
+        sa.Column("organisation_id", TEXT, nullable=True),
+        sa.ForeignKeyConstraint(["organisation_id"], ["organisation.id"], name="fk_registration_organisation_id"),
+        sa.PrimaryKeyConstraint("id", name="pk_registration"),
+    )
+    op.create_index("ix_registration_state_id", "registration", ["state", "id"])
     op.create_table(
         "session",
         sa.Column("token_sha256", TEXT, nullable=False),
@@ -264,19 +291,76 @@ def upgrade() -> None:
         ["principal_id", "id"],
         **_rows_where("principal_id IS NOT NULL"),
     )
+    op.create_index(
+        "ix_declaration_principal_id_status_id",
+        "declaration",
+        ["principal_id", "status", "id"],
+        **_rows_where("principal_id IS NOT NULL"),
+    )
+    op.add_column("message", sa.Column("principal_id", TEXT, nullable=True))
+    op.create_index(
+        "ix_message_principal_standing",
+        "message",
+        ["principal_id", sa.text("coalesce(state, delivery)"), "declaration_id"],
+        **_rows_where("current AND principal_id IS NOT NULL"),
+    )
+    op.add_column("obligation", sa.Column("principal_id", TEXT, nullable=True))
+    op.create_index(
+        "ix_obligation_principal_id_kind_declaration_id",
+        "obligation",
+        ["principal_id", "kind", "declaration_id"],
+        **_rows_where("principal_id IS NOT NULL"),
+    )
+    op.add_column("archive", sa.Column("principal_id", TEXT, nullable=True))
 
     op.add_column("declaration_version", sa.Column("receipt", TEXT, nullable=True))
+    op.add_column("declaration_version", sa.Column("size", sa.Integer(), nullable=True))
 
     op.add_column("inbox", sa.Column("signature", TEXT, nullable=True))
+    op.add_column("inbox", sa.Column("size", sa.Integer(), nullable=True))
 
     op.add_column("message_body", sa.Column("signature", TEXT, nullable=True))
+    op.add_column("message_body", sa.Column("size", sa.Integer(), nullable=True))
 
     op.add_column("organisation", sa.Column("name_en", TEXT, nullable=True))
     op.add_column("organisation", sa.Column("kinds", TEXT, server_default="trader", nullable=False))
     op.add_column("organisation", sa.Column("agency", TEXT, nullable=True))
     op.add_column("organisation", sa.Column("state", TEXT, server_default="active", nullable=False))
     op.add_column("organisation", sa.Column("separate_duties", sa.Boolean(), server_default=sa.false(), nullable=False))
+    _append_only()
     op.execute("UPDATE compatibility SET oldest = '0003'")
+
+
+def _append_only() -> None:
+    """The journal and its links are only ever added to; of a batch, nothing but its timestamp is set, once."""
+    sealed = "id, previous, root, entries, heads, sealed_at, key_id, hash, signature, through, missing"
+    if op.get_bind().dialect.name == "sqlite":
+        stop = "BEGIN SELECT RAISE(ABORT, 'the journal is only ever added to'); END"
+        for table in ("journal", "journal_link"):
+            op.execute(f"CREATE TRIGGER {table}_update BEFORE UPDATE ON {table} {stop}")
+            op.execute(f"CREATE TRIGGER {table}_delete BEFORE DELETE ON {table} {stop}")
+        op.execute(f"CREATE TRIGGER journal_batch_update BEFORE UPDATE OF {sealed} ON journal_batch {stop}")
+        stamped = "BEFORE UPDATE OF timestamp ON journal_batch WHEN OLD.timestamp IS NOT NULL"
+        op.execute(f"CREATE TRIGGER journal_batch_stamped {stamped} {stop}")
+        op.execute(f"CREATE TRIGGER journal_batch_delete BEFORE DELETE ON journal_batch {stop}")
+        return
+    op.execute(
+        "CREATE FUNCTION journal_stands() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'the journal is only ever added to'; END $$"
+    )
+    stop = "EXECUTE FUNCTION journal_stands()"
+    for table in ("journal", "journal_link"):
+        op.execute(f"CREATE TRIGGER {table}_change BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW {stop}")
+    op.execute(
+        f"CREATE TRIGGER journal_batch_update BEFORE UPDATE OF {sealed} ON journal_batch FOR EACH ROW {stop}",
+    )
+    op.execute(
+        "CREATE TRIGGER journal_batch_stamped BEFORE UPDATE OF timestamp ON journal_batch "
+        f"FOR EACH ROW WHEN (OLD.timestamp IS NOT NULL) {stop}"
+    )
+    op.execute(f"CREATE TRIGGER journal_batch_delete BEFORE DELETE ON journal_batch FOR EACH ROW {stop}")
+    for table in ("journal", "journal_link", "journal_batch"):
+        op.execute(f"CREATE TRIGGER {table}_truncate BEFORE TRUNCATE ON {table} FOR EACH STATEMENT {stop}")
 
 
 def downgrade() -> None:

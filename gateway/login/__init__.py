@@ -1,0 +1,1 @@
+"""Logging in: passwords, second factors, certificates, OpenID Connect, machines; and the sessions that follow."""

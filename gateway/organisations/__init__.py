@@ -1,0 +1,1 @@
+"""Organisations and their people: being let in, roles, invitations, papers, separate duties."""
