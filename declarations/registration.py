@@ -1,7 +1,7 @@
 """Numbers that enterprises are registered under: their structure and check digits, as pure functions.
 
-Unified social credit code (统一社会信用代码): GB 32100-2015. Customs registration (海关注册编码): ten characters, which are region
-(4 digits), economic zone, enterprise nature and serial (海关报关单位注册登记管理规定, 2014). Inspection registration
+Unified social credit code (统一社会信用代码): GB 32100-2015. Customs registration (海关注册编码): ten characters, which are
+region (4 digits), economic zone, enterprise nature and serial (海关报关单位注册登记管理规定, 2014). Inspection registration
 (报检单位登记号): ten digits.
 """
 

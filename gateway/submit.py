@@ -159,7 +159,7 @@ async def submit(
     ]
     await window.vault.ready(caller.organisation_id)
     try:
-        await _store(window, caller, form, rows, closing and (lambda connection: closing(connection, declaration_id)))
+        await _store(window, caller, form, rows, closing, declaration_id)
     except IntegrityError as error:
         clash = error
     else:
@@ -187,7 +187,8 @@ async def _store(
     caller: Caller,
     form: filing.Form,
     rows: Sequence[Rows],
-    closing: Callable[[Connection], None] | None,
+    closing: Closing | None,
+    declaration_id: str,
 ) -> None:
     """Everything of a new filing at once, under a mandate only while that is in force."""
     if caller.for_id is None and closing is None:
@@ -197,6 +198,8 @@ async def _store(
 
     def store(connection: Connection) -> None:
         mandates.require_still(connection, window, caller, scope)
+        if closing is not None:
+            closing(connection, declaration_id)
         insert_together(connection, rows)
 
     await window.database.write(store)

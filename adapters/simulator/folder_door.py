@@ -14,8 +14,8 @@ from adapters.simulator.seals import NoSeals, Seals
 from adapters.simulator.state import Answer
 from adapters.transports.boxes import TEMPORARY, move, place, replace
 from adapters.transports.folder import FAIL, IN, OUT
+from adapters.unzipping import Unpackable, unzip
 from declarations.limits import MAX_MESSAGE
-from declarations.unzipping import Unpackable, unzip
 
 log = structlog.get_logger(__name__)
 

@@ -158,7 +158,11 @@ async def join(window: Window, caller: Caller, token: str) -> dict[str, Any]:
     def store(connection: Connection) -> dict[str, Any]:
         return _joined(connection, window, _taken_up(connection, window, token), person_id, caller.name)
 
-    return await window.database.write(store)
+    try:
+        return await window.database.write(store)
+    except IntegrityError:
+        # by another invitation at this very moment
+        raise _member_already() from None
 
 
 def shown(row: AnyRow, now: datetime) -> dict[str, Any]:
@@ -208,7 +212,7 @@ def _taken_up(connection: Connection, window: Window, token: str) -> AnyRow:
 
 def _joined(connection: Connection, window: Window, row: AnyRow, person_id: str, login: str) -> dict[str, Any]:
     if not persons.join(connection, person_id, row.organisation_id, row.roles, row.created_by, window.clock()):
-        raise MoveNotAllowed("you belong to this organisation already", "您已是该单位人员")
+        raise _member_already()
     act = entry(
         "person_joined",
         at=window.clock(),
@@ -224,6 +228,10 @@ def _joined(connection: Connection, window: Window, row: AnyRow, person_id: str,
         "login": login,
         "roles": row.roles.split(),
     }
+
+
+def _member_already() -> MoveNotAllowed:
+    return MoveNotAllowed("you belong to this organisation already", "您已是该单位人员")
 
 
 def _closed() -> InvitationClosed:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from declarations.errors import MoveNotAllowed, NotFound
 from declarations.faults import Fault
-from declarations.peopleerrors import RegistrationConflict, RegistrationsFull
+from declarations.peopleerrors import LoginTaken, PapersConflict, RegistrationConflict, RegistrationsFull
 from gateway import ids
 from gateway.database.stores import entries, organisations, persons
 from gateway.database.stores import papers as paper_store
@@ -145,7 +145,7 @@ async def approve(window: Window, operator: Caller, registration_id: str, *, ver
 
     try:
         return await window.database.write(store)
-    except IntegrityError:
+    except (IntegrityError, LoginTaken, PapersConflict):
         # a log-in or a code was given to somebody else at this very moment
         raise _conflict([]) from None
 

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from adapters import xmldsig
+from adapters.unzipping import Unpackable, unzip
 from declarations.answers import AnswerTables
 from declarations.checking import check
 from declarations.errors import SignatureRefused, UnreadableResponse
 from declarations.faults import LIMIT
 from declarations.rulebook import Rulebook
-from declarations.unzipping import Unpackable, unzip
 from gateway.login.peers import certificate_of
 from gateway.outgoing_urls import require_url
 from gateway.sniffing import sniffed

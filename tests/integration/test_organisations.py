@@ -24,12 +24,15 @@ from declarations.peopleerrors import (
     RegistrationConflict,
     RegistrationsFull,
 )
+from gateway import mandate_offers
 from gateway.database import people as tables
 from gateway.database import schema
 from gateway.identity import Caller
 from gateway.login import machines, passwords, sessions
 from gateway.login.machines import Wish
 from gateway.main import create_app
+from gateway.mandate_terms import Offer
+from gateway.mandates import today
 from gateway.organisations import invitations, oversight, own, papers, people, prefill, registration
 from gateway.organisations.newcomers import Newcomer
 from gateway.organisations.papers import Papers
@@ -518,6 +521,19 @@ async def test_a_code_belongs_to_whom_it_was_verified_for(tmp_path: Path) -> Non
             await papers.put(window, thief, GOOD)
 
 
+async def test_an_unverified_code_names_nobody(tmp_path: Path) -> None:
+    async with company(tmp_path) as (window, boss):
+        mine = await papers.put(window, boss, GOOD)
+        await visitors.organisation(window, "broker", "broker", "Broker Ltd")
+        broker = Caller("client", "b", "broker")
+        day = today(window)
+        offer = Offer(USCC, None, (), (), (), day, day)
+        with pytest.raises(BadRequest):
+            await mandate_offers.offer(window, broker, offer)
+        await papers.verify(window, REGISTRAR, "trader", mine["updated_at"])
+        assert (await mandate_offers.offer(window, broker, offer))["principal"]["id"] == "trader"
+
+
 async def test_a_code_is_verified_once_also_at_the_same_time(tmp_path: Path) -> None:
     async with company(tmp_path) as (window, boss):
         await visitors.organisation(window, "thief", "trader", "Thief Ltd")
@@ -665,3 +681,16 @@ async def test_who_looked_at_people_is_in_the_journal(tmp_path: Path) -> None:
 def test_tables_that_contradict_each_other_refuse_the_start(path: str, old: str, new: str) -> None:
     with pytest.raises(BadConfiguration):
         OrganisationTables(changed_rulebook({path: (old, new)}))
+
+
+async def test_two_invitations_taken_up_at_the_same_time_make_one_membership(tmp_path: Path) -> None:
+    async with company(tmp_path) as (window, boss):
+        await visitors.organisation(window, "broker", "broker", "Broker Ltd")
+        made = [
+            await invitations.invite(window, Caller("client", "b", "broker"), "boss@example.com", ["viewer"])
+            for _ in range(2)
+        ]
+        results = await asyncio.gather(
+            *(invitations.join(window, boss, each["token"]) for each in made), return_exceptions=True
+        )
+        assert sorted(type(each).__name__ for each in results) == ["MoveNotAllowed", "dict"]

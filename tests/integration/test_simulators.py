@@ -308,7 +308,9 @@ def test_customs_refuses_what_is_not_a_valid_message_and_goes_on(tmp_path: Path)
             invalid = etree.fromstring(boxed["Failed_invalid.xml"])
             assert invalid.findtext("{*}ClientSeqNo") == "SWSH2015A00000001"
             assert "NetWt" in (invalid.findtext("{*}ErrorMessage") or "")
-            assert "grows too many times" in (etree.fromstring(boxed["Failed_bomb.xml"]).findtext("{*}ErrorMessage") or "")
+            assert "grows too many times" in (
+                etree.fromstring(boxed["Failed_bomb.xml"]).findtext("{*}ErrorMessage") or ""
+            )
             assert count_effects(customs.state) == {"SWSH2015A00000001": {"DecMessage": 1}}
 
     run(story())

@@ -18,6 +18,7 @@ from gateway import ids, mandate_offers, mandates, prepared
 from gateway.database import people, schema
 from gateway.database.stores import organisations
 from gateway.identity import Caller
+from gateway.login import machines
 from gateway.mandate_terms import Offer
 from gateway.mandates import today
 from gateway.operations import approvals
@@ -200,6 +201,15 @@ async def _registration(world: World) -> dict[str, str]:
     return {"registration_id": str(row["id"])}
 
 
+async def _machine(world: World) -> dict[str, str]:
+    wish = machines.Wish(f"maker{next(world.numbers)}", "key", ["read"])
+    made = await machines.add(world.window, world.agent, wish)
+    world.made.add(made["id"])
+    # so that they do not pile up
+    await machines.revoke(world.window, world.agent, made["id"])
+    return {"machine_id": made["id"]}
+
+
 BOTH, OPERATED = frozenset({OWN, MANDATED}), frozenset({OPERATORS})
 KINDS: dict[str, Kind] = {
     "declaration": Kind(_declaration, BOTH),
@@ -213,6 +223,7 @@ KINDS: dict[str, Kind] = {
     "approval": Kind(_approval, OPERATED),
     # a form that is not filed yet is its keyers' organisation's alone
     "prepared": Kind(_prepared, frozenset({OWN})),
+    "machine": Kind(_machine, frozenset({OWN})),
     "person": Kind(_person, frozenset({OWN})),
     "invitation": Kind(_invitation, frozenset({OWN})),
     "organisation": Kind(_organisation, OPERATED),

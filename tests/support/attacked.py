@@ -20,11 +20,11 @@ from typing import Any
 
 from adapters import xmldsig
 from adapters.simulator.documents import Reader, UnacceptableError
+from adapters.unzipping import Unpackable, unzip
 from declarations.answers import AnswerTables
 from declarations.checking import check
 from declarations.errors import SignatureRefused, UnreadableResponse
 from declarations.rulebook import Rulebook
-from declarations.unzipping import Unpackable, unzip
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOM = 400_000_000

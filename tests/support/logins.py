@@ -81,15 +81,18 @@ class Place:
 
 
 @asynccontextmanager
-async def place(data_dir: Path, roles: str = "administrator signing_declarant", **settings: Any) -> AsyncIterator[Place]:
+async def place(
+    data_dir: Path, roles: str = "administrator signing_declarant", **settings: Any
+) -> AsyncIterator[Place]:
     clock = TickingClock()
     async with window_at(data_dir, clock, **settings) as window:
         await visitors.organisation(window, ORGANISATION, "trader", "Trader A")
         person_id = await visitors.member(window, ORGANISATION, roles, LOGIN)
         await give_password(window, person_id, PASSWORD)
-        async with listening(create_app(opened=window, worker=False)) as url, aiohttp.ClientSession(
-            url, cookie_jar=aiohttp.DummyCookieJar()
-        ) as http:
+        async with (
+            listening(create_app(opened=window, worker=False)) as url,
+            aiohttp.ClientSession(url, cookie_jar=aiohttp.DummyCookieJar()) as http,
+        ):
             yield Place(window, clock, http, person_id)
 
 

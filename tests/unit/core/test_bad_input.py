@@ -384,7 +384,9 @@ def test_what_no_form_holds_is_refused_before_the_rules_see_it(data: bytes) -> N
     assert len(found.faults) <= 100
 
 
-@pytest.mark.parametrize("text", ["NaN", "NaNx", "[NaN1]", '{"filing_scope": Infinitysomething}', '{"a":\n -Infinity2}'])
+@pytest.mark.parametrize(
+    "text", ["NaN", "NaNx", "[NaN1]", '{"filing_scope": Infinitysomething}', '{"a":\n -Infinity2}']
+)
 def test_a_constant_that_json_does_not_have_is_refused_whatever_stands_behind_it(text: str) -> None:
     """The fuzzer's first finding: `NaNx` had no line, and the window made a mistake."""
     assert [fault.code for fault in checked(text.encode(), JSON).faults] == ["F-MALFORMED"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import re
+import struct
 import zipfile
 import zlib
 from typing import IO
@@ -23,6 +24,11 @@ _ENCRYPTED = 0x1
 DEFLATE_AT_MOST = 1_032
 """How many times its packed size a file can have that was packed by deflate (RFC 1951)."""
 _CHUNK = 65_536
+_BROKEN = (
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, NotImplementedError, ValueError, LookupError, OverflowError,
+    OSError,
+)  # fmt: skip
+"""What the library raises for archives that are none."""
 
 
 class Unpackable(Exception):
@@ -51,7 +57,7 @@ def unzip(
                     found[entry.filename] = _read(file, left, ratio * entry.compress_size)
                 left -= len(found[entry.filename])
             return found
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError, OSError) as error:
+    except _BROKEN as error:
         raise Unpackable(f"it cannot be unpacked: {error}") from error
 
 
@@ -71,7 +77,7 @@ def _require_plain(entries: list[zipfile.ZipInfo], members: int) -> None:
     if len({name.casefold() for name in names}) < len(names):
         raise Unpackable("a name stands twice")
     for entry in entries:
-        if _UNSAFE.search(entry.filename) or _UNSAFE.search(entry.orig_filename):
+        if not entry.filename or _UNSAFE.search(entry.filename) or _UNSAFE.search(entry.orig_filename):
             raise Unpackable("a name leads out of the archive or cannot be shown")
         if entry.flag_bits & _ENCRYPTED:
             raise Unpackable("it is encrypted")
