@@ -25,8 +25,8 @@ DEFLATE_AT_MOST = 1_032
 """How many times its packed size a file can have that was packed by deflate (RFC 1951)."""
 _CHUNK = 65_536
 _BROKEN = (
-    zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, NotImplementedError, ValueError, LookupError, OverflowError,
-    OSError,
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, NotImplementedError, ValueError, LookupError,
+    OverflowError, OSError,
 )  # fmt: skip
 """What the library raises for archives that are none."""
 

@@ -130,7 +130,7 @@ async def revoke_machine(window: WindowOf, caller: Admitted, machine_id: Machine
             },
         }
     },
-    **openapi.answers(TOKEN),
+    **openapi.answers(TOKEN, openapi.OAUTH_REFUSALS),
 )
 async def issue_token(request: Request, window: WindowOf) -> Response:
     """RFC 6749 section 4.4: grant_type=client_credentials; the client by HTTP Basic, or client_id and client_secret in the form.

@@ -135,14 +135,24 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     401: {"description": "No token, or an unknown one", "content": {problems.MEDIA_TYPE: {}}},
     403: {"description": "Not with this token", "content": {problems.MEDIA_TYPE: {}}},
     404: _refusal(404, "Not there, or not yours"),
+    413: _refusal(413, "Too large"),
+    429: {"description": "Too many requests; `Retry-After`", "content": {problems.MEDIA_TYPE: {}}},
     503: {"description": "Nothing can be stored now; `Retry-After`", "content": {problems.MEDIA_TYPE: {}}},
 }
 """Every address can refuse so."""
 
+_OAUTH: dict[str, Any] = {"application/json": {"example": {"error": "invalid_client"}}, problems.MEDIA_TYPE: {}}
+OAUTH_REFUSALS: dict[int | str, dict[str, Any]] = {
+    400: {"description": "RFC 6749 section 5.2; what cannot be read at all, as everywhere", "content": _OAUTH},
+    401: {"description": "RFC 6749 section 5.2: `invalid_client`", "content": _OAUTH},
+}
+"""The token endpoint refuses as its own standard says."""
 
-def answers(example: dict[str, Any]) -> dict[str, Any]:
-    """Route arguments that document a JSON reply by example."""
-    return {"responses": {200: {"description": "OK", "content": {"application/json": {"example": example}}}}}
+
+def answers(example: dict[str, Any], refusals: dict[int | str, dict[str, Any]] | None = None) -> dict[str, Any]:
+    """Route arguments that document a JSON reply by example, and refusals that are this address's own."""
+    shown = {"description": "OK", "content": {"application/json": {"example": example}}}
+    return {"responses": {200: shown, **(refusals or {})}}
 
 
 def takes_declaration(example: dict[str, Any]) -> dict[str, Any]:

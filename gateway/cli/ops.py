@@ -9,7 +9,7 @@ import typer
 
 from declarations.errors import BadRequest, MoveNotAllowed
 from gateway import identity
-from gateway.cli import console, ops_acts, ops_show
+from gateway.cli import console, ops_acts, ops_organisations, ops_show
 from gateway.cli.client import WindowClient
 from gateway.cli.desk import (
     DEFAULT,
@@ -41,6 +41,7 @@ app.command("test")(ops_acts.channel_test)
 app.command()(ops_acts.replay)
 app.command()(ops_acts.archive)
 app.command()(ops_acts.retention)
+app.add_typer(ops_organisations.app, name="organisations")
 
 SaveTo = Annotated[
     Path | None, typer.Option("--save", help="各阶段原文存入此目录 / save every stage's bytes here", file_okay=False)

@@ -213,8 +213,9 @@ async def test_asking_tells_nothing_of_who_is_here(tmp_path: Path) -> None:
             ["login_taken", "papers_conflict"],
             [],
         ]
-        with pytest.raises(RegistrationConflict):
+        with pytest.raises(RegistrationConflict) as refused:
             await registration.approve(at.window, REGISTRAR, page["items"][0]["id"], verified=True)
+        assert {fault.pointer for fault in refused.value.faults} == {"/person/login", "/papers/social_credit_code"}
         assert (await registration.approve(at.window, REGISTRAR, page["items"][1]["id"], verified=True))[
             "state"
         ] == "approved"
@@ -604,7 +605,7 @@ async def test_a_suspended_organisation_is_shut_out_at_once(tmp_path: Path) -> N
         assert boss.person_id is not None
         key = await machines.add(window, boss, Wish("erp", "key", ["read"]))
         bearer = {"Authorization": f"Bearer {key['secret']}"}
-        headers = await visitors.logged_in(window, boss.person_id, "trader")
+        headers, unused = [await visitors.logged_in(window, boss.person_id, "trader") for _ in range(2)]
         invited = await invitations.invite(window, boss, "x@example.com", ["viewer"])
         operator = at.token("operators/default")
         status, told = await at.ask(
@@ -618,8 +619,10 @@ async def test_a_suspended_organisation_is_shut_out_at_once(tmp_path: Path) -> N
         assert (await at.ask("POST", "/operations/organisations/trader/suspend", {}, **operator))[0] == 409
         await at.ask("POST", "/operations/organisations/trader/restore", {"reason": "cleared"}, **operator)
         # people log in again; what was ended stays ended
-        for shown in (headers, bearer):
+        for shown in (headers, unused, bearer):
             assert (await at.ask("GET", "/organisation", **shown))[0] == 401
+        with pytest.raises(InvitationClosed):
+            await invitations.accept(window, invited["token"], CHEN)
         again = await visitors.logged_in(window, boss.person_id, "trader")
         assert (await at.ask("GET", "/organisation", **again))[0] == 200
         for built_in in ("default", "operators"):
