@@ -18,6 +18,8 @@ _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _UNSAFE = re.compile(r"(^|/)\.\.?(/|$)|^/|\\|^[A-Za-z]:|[\x00-\x1f\x7f]")
 _DIRECTORY_ENTRY = 46
 """Bytes of the shortest entry in a ZIP's directory."""
+_FILE_HEADER = 30
+"""Bytes of the shortest header in front of a file."""
 _END = 65_557
 """Where the end of the directory stands at most before the end of the file."""
 _ENCRYPTED = 0x1
@@ -87,7 +89,7 @@ def _require_plain(entries: list[zipfile.ZipInfo], members: int) -> None:
     for entry in sorted(entries, key=lambda each: each.header_offset):
         if entry.header_offset < ends:
             raise Unpackable("its files overlap")
-        ends = entry.header_offset + entry.compress_size
+        ends = entry.header_offset + _FILE_HEADER + entry.compress_size
 
 
 def _read(file: IO[bytes], left: int, plausible: int) -> bytes:

@@ -14,7 +14,7 @@ from gateway.wiring import Window
 from tests.support.windows import TickingClock, window_at
 
 DAY = 86_400
-NOTHING = {"session": 0, "challenge": 0, "throttle": 0, "invitation": 0, "prepared": 0, "person": 0}
+NOTHING = dict.fromkeys(("session", "challenge", "throttle", "invitation", "registration", "prepared", "person"), 0)
 
 
 def fill(connection: Connection, at: datetime) -> None:
@@ -39,7 +39,9 @@ def fill(connection: Connection, at: datetime) -> None:
         token_sha256="i", created_by="here", created_at=at, expires_at=soon)  # fmt: skip
     for state in ("filed", "keyed"):
         row = {"id": f"F-{state}", "organisation_id": "default", "reference": "R", "media_type": "application/json"}
-        add(people.prepared, **row, body=b"{}", sha256="", state=state, keyed_by="here", keyed_at=at)
+        add(people.prepared, **row, body=b"{}", sha256="", state=state, keyers="here", keyed_by="here", keyed_at=at)
+    for state, decided in (("refused", soon), ("pending", None)):
+        add(people.registration, id=f"R-{state}", details={}, state=state, created_at=at, decided_at=decided)
 
 
 async def rows(window: Window, table: Any) -> list[Any]:
@@ -63,6 +65,7 @@ async def test_each_kind_goes_after_its_own_term(tmp_path: Path) -> None:
             ("throttle", 31): 2,
             ("session", 31): 2,
             ("invitation", 91): 1,
+            ("registration", 91): 1,
             ("prepared", 91): 1,
             ("person", 366): 1,
         }

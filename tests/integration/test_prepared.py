@@ -148,12 +148,13 @@ async def test_whoever_keyed_any_of_it_is_a_keyer(tmp_path: Path) -> None:
 async def test_machines_neither_review_nor_sign_where_duties_are_separate(tmp_path: Path) -> None:
     async with office(tmp_path) as (window, keyer, reviewer, _):
         machine = Caller("client", "machine:erp", "trader", keyer.permissions)
+        another = Caller("client", "machine:crm", "trader", keyer.permissions)
         made = await prepared.prepare(window, machine, keyed(), JSON)
         with pytest.raises(DutiesNotSeparate):
-            await prepared.review(window, machine, made["id"], made["sha256"])
+            await prepared.review(window, another, made["id"], made["sha256"])
         await prepared.review(window, reviewer, made["id"], made["sha256"])
         with pytest.raises(DutiesNotSeparate):
-            await prepared.file(window, machine, made["id"], made["sha256"])
+            await prepared.file(window, another, made["id"], made["sha256"])
 
 
 async def test_a_person_does_not_file_past_the_others(tmp_path: Path) -> None:
@@ -273,14 +274,14 @@ async def test_faults_are_told_and_keep_it_from_review(tmp_path: Path) -> None:
 
 async def test_the_form_is_sealed_at_rest(tmp_path: Path) -> None:
     async with office(tmp_path) as (window, keyer, _, _):
-        made = await prepared.prepare(window, keyer, keyed(), JSON)
-        await prepared.change(window, keyer, made["id"], keyed(contract_id="C-2"), JSON)
 
         def raw(connection: Connection) -> bytes:
             return bytes(connection.execute(text("SELECT body FROM prepared")).scalar_one())
 
-        stored = await window.database.read(raw)
-        assert b"goods_items" not in stored
+        made = await prepared.prepare(window, keyer, keyed(), JSON)
+        assert b"goods_items" not in await window.database.read(raw)
+        await prepared.change(window, keyer, made["id"], keyed(contract_id="C-2"), JSON)
+        assert b"goods_items" not in await window.database.read(raw)
         assert (await prepared.form(window, keyer, made["id"]))[0] == keyed(contract_id="C-2")
 
 
