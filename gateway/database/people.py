@@ -74,7 +74,7 @@ registration = Table(
     Column("created_at", Moment, nullable=False),
     Column("decided_by", Text),
     Column("decided_at", Moment),
-    Column("organisation_id", Text, ForeignKey("organisation.id")),
+    Column("became", Text, ForeignKey("organisation.id")),
     Index(None, "state", "id"),
 )
 

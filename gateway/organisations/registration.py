@@ -177,7 +177,7 @@ def shown(row: AnyRow, conflicts: list[Fault]) -> dict[str, Any]:
         "created_at": row.created_at,
         "decided_by": row.decided_by,
         "decided_at": row.decided_at,
-        "organisation_id": row.organisation_id,
+        "organisation_id": row.became,
         "conflicts": [each.as_dict() for each in conflicts],
     }
 

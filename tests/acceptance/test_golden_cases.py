@@ -87,4 +87,4 @@ async def test_forms_to_build_from_are_valid(build, tmp_path: Path) -> None:
     async with window_at(tmp_path) as window:
         for body in (form, alone):
             reply = await submit(window, CLIENT, orjson.dumps(body), "application/json", check_only=True)
-            assert reply.body == {"valid": True, "faults": []}
+            assert (reply.body["valid"], reply.body["faults"]) == (True, [])

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Connection, bindparam, select, update
 
 from declarations.errors import BadConfiguration, SealedDataUnreadable
-from gateway import ask, masters, sealed
+from gateway import ask, masters, prepared, sealed
 from gateway.config import Settings
 from gateway.database import schema
 from gateway.database.evidence import data_key
@@ -21,6 +21,10 @@ from gateway.database.prepared import Prepared
 from gateway.database.sealing import ALL, VERSION, WINDOW
 from gateway.identity import Caller
 from gateway.ids import DATA_KEY, new_id
+from gateway.organisations import papers, registration
+from gateway.organisations.newcomers import Newcomer
+from gateway.organisations.papers import Papers
+from gateway.organisations.registration import Application
 from gateway.receive import receive, take_up
 from gateway.submit import submit
 from gateway.wiring import Window, open_window
@@ -48,6 +52,7 @@ from tests.torture.sealed import unseal_all
 
 REFERENCE = orjson.loads(sample(ELECTRONICS))["trader_assigned_reference_id"]
 BROKER = Caller("client", "broker", "broker")
+PAPERS = Papers("甲", customs_registration_id="3122960457", contact_person="王某")
 
 
 async def raw(window: Window, table: Any) -> list[Any]:
@@ -68,6 +73,10 @@ async def lived(window: Window) -> str:
     await deliver(window)
     await receive(window, "customs", receipt(REFERENCE))
     await receive(window, "inspection", inspected("1", "NOBODYS0000001", window.clock()))
+    await prepared.prepare(window, CLIENT, sample(ELECTRONICS), JSON)
+    await papers.put(window, CLIENT, PAPERS)
+    newcomer = Newcomer("chen", "陈某", None, "correct horse battery")
+    await registration.register(window, Application("甲", None, ("trader",), PAPERS, newcomer))
     return str(declaration_id)
 
 
@@ -80,7 +89,7 @@ async def test_every_payload_is_sealed_under_its_organisations_own_key(tmp_path:
         assert sorted(whose.values()) == ["broker", "default", WINDOW]
         for sealing in ALL:
             rows = await raw(window, schema.metadata.tables[sealing.table])
-            assert rows or sealing.table == "prepared", f"nothing of {sealing.table} to look at"
+            assert rows, f"nothing of {sealing.table} to look at"
             for row in rows:
                 for column in sealing.columns:
                     owner = whose[key_of(getattr(row, column))]
@@ -219,7 +228,7 @@ async def test_what_was_stored_in_plain_can_be_sealed_while_filings_go_on(tmp_pa
             done = (await reply.json())["sealed"]
         assert done == {
             "declaration_version": 61, "message": 61, "message_body": 61, "inbox": 2, "answer": 1, "unmatched": 1,
-            "idempotency": 1, "prepared": 0,
+            "idempotency": 1, "prepared": 1, "qualification": 1, "registration": 1,
         }  # fmt: skip
         for sealing in ALL:
             rows = await raw(at.window, schema.metadata.tables[sealing.table])

@@ -77,7 +77,7 @@ _DECIDE = Prepared(
         secret=None,
         decided_by=bindparam("by"),
         decided_at=bindparam("now"),
-        organisation_id=bindparam("made"),
+        became=bindparam("made"),
     )
 )
 

@@ -255,8 +255,8 @@ def upgrade() -> None:
         sa.Column("created_at", Moment(), nullable=False),
         sa.Column("decided_by", TEXT, nullable=True),
         sa.Column("decided_at", Moment(), nullable=True),
-        sa.Column("organisation_id", TEXT, nullable=True),
-        sa.ForeignKeyConstraint(["organisation_id"], ["organisation.id"], name="fk_registration_organisation_id"),
+        sa.Column("became", TEXT, nullable=True),
+        sa.ForeignKeyConstraint(["became"], ["organisation.id"], name="fk_registration_became"),
         sa.PrimaryKeyConstraint("id", name="pk_registration"),
     )
     op.create_index("ix_registration_state_id", "registration", ["state", "id"])
