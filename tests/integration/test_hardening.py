@@ -167,9 +167,10 @@ async def test_the_documentation_page_has_no_script_inside(site: Site) -> None:
         assert "<script>" not in page
         for address in ("/docs/start.js", "/static-offline-docs/swagger-ui-bundle.js"):
             assert address in page
-            reply = await nobody.get(address)
-            assert reply.status == 200
-            assert reply.content_type == "text/javascript"
+            async with nobody.get(address) as reply:
+                assert reply.status == 200
+                assert reply.content_type == "text/javascript"
+                await reply.read()
 
 
 # What it is
