@@ -109,10 +109,11 @@ class Vault:
         key is wrapped under a master key that is not here: what it sealed could not be read."""
         self._database = database
         under = await database.read(datakeys.masters)
-        if not self._masters:
-            if under:
-                raise _missing(sorted(under))
+        if not self._masters and not under:
+            # of programs that start together one makes it
             self._masters.create_first()
+        if not any(self._masters.get(each) for each in under) and not self._masters:
+            raise _missing(sorted(under))
         await database.write(lambda connection: self._newest_or_made(connection, WINDOW))
         under = await database.read(datakeys.masters)
         missing = sorted(each for each in under if self._masters.get(each) is None)

@@ -157,7 +157,7 @@ def install(trap: Trap) -> None:
 
 
 def _accepting(trap: Trap) -> None:
-    after(gateway.api.declarations, "read_body", trap, "request_read")
+    after(gateway.api.declarations, "read_declaration", trap, "request_read")
     for store in (gateway.database.sqlite, gateway.database.postgres):
         before(store, "insert_together", trap, "before_accept_commit")
         _some_time_after(store, "insert_together", trap, "during_accept_commit")
