@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gateway import mandates, prepared, problems
 from gateway.api import openapi, replies
-from gateway.api.requests import Admitted, WindowOf, declaration_type, read_body
+from gateway.api.requests import Admitted, WindowOf, read_declaration
 from gateway.organisations import prefill
 
 router = APIRouter(tags=["prepared"])
@@ -114,9 +114,8 @@ async def prepare_filing(
     ] = None,
 ) -> Response:
     """Kept with whatever faults it has; they are told."""
-    media_type = declaration_type(request)
     caller = await mandates.on_behalf(window, caller, on_behalf_of)
-    body = await read_body(request, window.settings.max_body_bytes)
+    body, media_type = await read_declaration(request)
     return replies.json(await prepared.prepare(window, caller, body, media_type, corrects=corrects), 201)
 
 
@@ -153,8 +152,7 @@ async def get_prepared_form(window: WindowOf, caller: Admitted, prepared_id: Pre
 })  # fmt: skip
 async def change_prepared(request: Request, window: WindowOf, caller: Admitted, prepared_id: PreparedId) -> Response:
     """Before it is reviewed, or after it was returned."""
-    media_type = declaration_type(request)
-    body = await read_body(request, window.settings.max_body_bytes)
+    body, media_type = await read_declaration(request)
     return replies.json(await prepared.change(window, caller, prepared_id, body, media_type))
 
 

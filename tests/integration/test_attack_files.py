@@ -21,6 +21,8 @@ pytestmark = pytest.mark.sqlite_only
 
 OWN = ROOT / "tests/data/attacks"
 CORPORA = Path(os.environ.get("CORPORA", ROOT / ".make/corpora"))
+BY_HAND = [Path(os.environ["ATTACKS"])] if "ATTACKS" in os.environ else []
+"""A folder of attack files that somebody wants tried too."""
 IN_CI = os.environ.get("CI", "").lower() in ("true", "1")
 SECONDS = 2.0
 """What one file may take on a machine that does other things too. The target is 50 ms; what was measured is printed."""
@@ -81,20 +83,14 @@ def test_large_ones_made_here(tmp_path: Path) -> None:
     require_refused(sorted(tmp_path.iterdir()))
 
 
-@pytest.mark.parametrize("corpus", ["defusedxml", "libxml2"])
-def test_the_corpora_of_others(corpus: str) -> None:
-    place = CORPORA / corpus
+@pytest.mark.parametrize("place", [CORPORA / "defusedxml", CORPORA / "libxml2", *BY_HAND], ids=lambda place: place.name)
+def test_the_corpora_of_others(place: Path) -> None:
     if not place.is_dir():
-        said = f"{corpus} is not here: make corpora"
+        said = f"{place} is not here: make corpora"
         if IN_CI:
             pytest.fail(said, pytrace=False)
         pytest.skip(said)
-    require_refused(sorted(place.iterdir()))
-
-
-@pytest.mark.skipif("ATTACKS" not in os.environ, reason="ATTACKS names no folder")
-def test_a_folder_by_hand() -> None:
-    require_refused(sorted(path for path in Path(os.environ["ATTACKS"]).rglob("*") if path.is_file()))
+    require_refused(sorted(path for path in place.rglob("*") if path.is_file()))
 
 
 def test_the_same_readers_take_what_is_good() -> None:

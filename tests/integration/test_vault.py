@@ -334,9 +334,7 @@ async def test_traders_have_no_business_with_keys(tmp_path: Path) -> None:
                 await problem(reply, 403, "forbidden")
 
 
-async def test_a_program_takes_up_the_keys_of_another(tmp_path: Path) -> None:
-    if settings_at(tmp_path).database_url.startswith("sqlite"):
-        pytest.skip("a SQLite file is opened by one program")
+async def test_a_program_takes_up_the_keys_of_another(tmp_path: Path, postgres_backend: None) -> None:
     async with window_at(tmp_path) as one, window_at(tmp_path) as other:
         first = (await file(one)).body["id"]
         assert (await ask.message_bytes(other, CLIENT, first, f"{first}.1"))[0] == sample(ELECTRONICS)
