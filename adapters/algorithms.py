@@ -15,7 +15,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
-ED25519, ECDSA_P256, RSA_SHA256 = "ed25519", "ecdsa-p256-sha256", "rsa-sha256"
+from declarations.signatureterms import ECDSA_P256, ED25519, RSA_SHA256
+
 RSA_BITS, RSA_BITS_AT_LEAST = 3072, 2048
 ID_LENGTH = 16
 """Hex digits of a key's id."""

@@ -1,4 +1,4 @@
-"""Detached signatures of messages and answers, and the profiles an agency's table may name (`[signature]` of `agency.toml`).
+"""Detached signatures of messages and answers, in the profiles of `declarations/signatureterms.py`.
 
 One line of text, in the header `Onewindow-Signature` or in the file `<name>.sig`:
 
@@ -29,8 +29,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
-from adapters.algorithms import ECDSA_P256, ED25519, RSA_SHA256
-from adapters.keys import Key, KeyRing
+from adapters.keyfiles import Key
+from adapters.keys import KeyRing
 from declarations.errors import (
     BadSignature,
     ExpiredKey,
@@ -42,6 +42,7 @@ from declarations.errors import (
     WrongAgency,
     WrongAlgorithm,
 )
+from declarations.signatureterms import Profile
 
 HEADER = "Onewindow-Signature"
 SUFFIX = ".sig"
@@ -51,27 +52,7 @@ LONGEST = 2_048
 AHEAD = timedelta(days=1)
 """How far a sender's clock may seem to be ahead. Much, for it may be ours that was set back, and an answer refused for that would
 be lost to its declaration; playing one again before its time brings nobody anything."""
-DETACHED, ENVELOPED, SECRET, NONE = "detached", "enveloped", "secret", "none"
 _LINE = re.compile(r"v1;key=([0-9a-f]{16});alg=([a-z0-9-]{1,40});at=([0-9TZ:.-]{20,32});sig=([A-Za-z0-9+/=]{1,1600})")
-
-
-@dataclass(frozen=True)
-class Profile:
-    """How something is signed. `way`: detached, enveloped (XMLDSig), secret (HMAC over the bytes) or none."""
-
-    way: str
-    algorithm: str = ""
-
-
-PROFILES = {
-    "detached-ed25519": Profile(DETACHED, ED25519),
-    "detached-ecdsa-p256": Profile(DETACHED, ECDSA_P256),
-    "detached-rsa": Profile(DETACHED, RSA_SHA256),
-    "xmldsig-ecdsa-p256": Profile(ENVELOPED, ECDSA_P256),
-    "xmldsig-rsa": Profile(ENVELOPED, RSA_SHA256),
-    "hmac-sha256": Profile(SECRET),
-    "none": Profile(NONE),
-}
 
 
 @dataclass(frozen=True)

@@ -29,11 +29,13 @@ from signxml.exceptions import SignXMLException
 from signxml.signer import XMLSigner
 from signxml.verifier import SignatureConfiguration, XMLVerifier
 
-from adapters.algorithms import ECDSA_P256, RSA_SHA256, pem_of
-from adapters.keys import Key, KeyRing
+from adapters.algorithms import pem_of
+from adapters.keyfiles import Key
+from adapters.keys import KeyRing
 from adapters.signatures import Trust, require_key
 from declarations.errors import BadSignature, Unsigned, WrongAlgorithm
 from declarations.parsing import Unparsable, parse_xml
+from declarations.signatureterms import ECDSA_P256, RSA_SHA256
 
 _DS = "http://www.w3.org/2000/09/xmldsig#"
 _EXCLUSIVE = "http://www.w3.org/2001/10/xml-exc-c14n#"

@@ -15,7 +15,7 @@ from declarations.faults import Fault
 AGENCY_COLUMNS = ("code", "agency_code", "way", "valid_from", "valid_to", "reference")
 WAYS = ("out", "in", "both", "none")
 """How a conversion may be used. `none`: the agency has no such code, so the value cannot be filed there."""
-NEUTRAL_SYSTEMS = ("un_locode",)
+NEUTRAL_SYSTEMS = ("un_locode", "iso", "imo", "un_ece", "wco")
 """Systems of no agency, which every agency takes as written."""
 
 

@@ -18,10 +18,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from lxml import etree
 
+from declarations.answertables import FIELDS, AnswerTable, answer_table
 from declarations.bundle import Bundle
 from declarations.codelists import CodeLists
 from declarations.conversions import split_part
-from declarations.dateforms import DateForms
 from declarations.errors import BadConfiguration, UnreadableResponse
 from declarations.faults import Fault
 from declarations.functions import FUNCTIONS
@@ -29,21 +29,14 @@ from declarations.limits import MAX_ANSWER
 from declarations.parsing import Reason, Unparsable, parse_xml
 from declarations.responses import StatusWords
 from declarations.status import Answer
-from declarations.tables import MapRow, MessageTable, TableFaults, load_message, message_versions
+from declarations.tables import MapRow, TableFaults, load_message, message_versions
 
-FIELDS = (
-    "agency_message_id", "refers_to", "refers_to_file", "code", "at", "agency_reference", "unified_number",
-    "clearance_form_id", "pointer", "text", "place", "due", "channel_note",
-)  # fmt: skip
-"""The neutral response: what a row of an answer's map.csv can fill."""
-HOWS = ("copy", "const", "date", "split")
 _SHOWN = 5
 _UNREADABLE: dict[Reason, str] = {
     "ENCODING": "A-ENCODING", "DOCTYPE": "A-DOCTYPE", "TOO-LARGE": "A-SIZE", "TOO-DEEP": "A-MALFORMED",
     "MALFORMED": "A-MALFORMED",
 }  # fmt: skip
 _XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
-_XS = "{http://www.w3.org/2001/XMLSchema}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,24 +71,6 @@ class Response:
         )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerTable:
-    """One version of one kind of answer."""
-
-    table: MessageTable
-    roots: frozenset[str]
-    record: str
-    schema: etree.XMLSchema
-    dates: Mapping[str, DateForms]
-    """Date formats by the id of their row."""
-
-    def records(self, root: etree._Element) -> list[etree._Element]:
-        """The answers in a document: the root itself, or what stands at `record`."""
-        if not self.record or (root.tag != self.table.root and root.tag == self.record.rpartition("/")[2]):
-            return [root]
-        return root.findall(self.record)
-
-
 class AnswerTables:
     """All kinds of answers of one agency."""
 
@@ -121,7 +96,7 @@ class AnswerTables:
                 faults.note_file(path, "answers", f"回执 {message} 没有映射表", f"answer {message} has no table")
             for folder in folders:
                 table = load_message(bundle, folder, faults)
-                tables.append(_answer_table(bundle, table, timezone, faults) if table else None)
+                tables.append(answer_table(bundle, table, timezone, faults) if table else None)
         faults.raise_if_any(f"answers of {agency}")
         return cls(agency, [table for table in tables if table is not None], StatusWords.load(bundle))
 
@@ -260,49 +235,3 @@ def _hash(message: str, code: str, at: datetime | None, given: Mapping[str, str 
     told_by = at.isoformat() if at else given["refers_to_file"]
     identity = [message, code, refers, told_by, given["pointer"], given["text"]]
     return hashlib.sha256(json.dumps(identity, ensure_ascii=False).encode()).hexdigest()
-
-
-def _answer_table(bundle: Bundle, table: MessageTable, timezone: ZoneInfo, faults: TableFaults) -> AnswerTable | None:
-    meta_path = table.path.replace("map.csv", "meta.toml")
-    if table.schema not in bundle:
-        faults.note_file(meta_path, "schema", f"缺少 {table.schema}", f"{table.schema} is missing")
-        return None
-    data = bundle.data(table.schema)
-    if table.meta.get("schema_sha256") != hashlib.sha256(data).hexdigest():
-        faults.note_file(meta_path, "schema_sha256", "与模式文件的摘要不符", "is not the hash of the schema")
-    try:
-        tree = parse_xml(data)
-        schema = etree.XMLSchema(tree)
-    except (Unparsable, etree.XMLSchemaParseError) as error:
-        faults.note_file(table.schema, "", f"模式无法使用：{error}", f"not a usable schema: {error}")
-        return None
-    names = {str(node.get("name")) for kind in ("element", "attribute") for node in tree.iter(f"{_XS}{kind}")}
-    dates: dict[str, DateForms] = {}
-    for row in table.rows:
-        _check_row(row, names, faults)
-        if row.how == "date":
-            try:
-                dates[row.line] = DateForms(row.arg, timezone)
-            except ValueError as error:
-                faults.note(row.row, "arg", f"日期格式无法识别：{error}", f"not a date format: {error}")
-    if not any(row.target == "code" and not row.when and (row.empty == "error" or row.default) for row in table.rows):
-        faults.note_file(table.path, "target", "没有必填的 code 行", "no row makes `code` certain (empty = error)")
-    if any(row.target == "at" and row.empty != "error" for row in table.rows):
-        faults.note_file(table.path, "empty", "at 的 empty 须为 error", "`at` needs error: a lost time is never now")
-    record = str(table.meta.get("record", ""))
-    roots = frozenset(map(str, table.meta.get("roots", [table.root]))) | ({record.rpartition("/")[2]} - {""})
-    return AnswerTable(table, roots, record, schema, dates)
-
-
-def _check_row(row: MapRow, names: set[str], faults: TableFaults) -> None:
-    if row.target not in FIELDS:
-        faults.note(row.row, "target", "不是回执字段", f"must be one of {', '.join(FIELDS)}")
-    if row.how not in HOWS and row.how.removeprefix("fn:") not in FUNCTIONS:
-        faults.note(row.row, "how", "回执不支持此取值方式", f"an answer is read by {', '.join(HOWS)} or a known fn:")
-    if (row.target == "at") != (row.how == "date") and row.target == "at":
-        faults.note(row.row, "how", "at 须用 date", "`at` is read by date")
-    if row.when and any(True for _ in row.when.code_lists()):
-        faults.note(row.row, "when", "回执的条件不能用代码表", "a condition of an answer asks no code list")
-    paths = [*row.sources, *(row.when.operands() if row.when else ())]
-    for strange in sorted({part.lstrip("@") for path in paths for part in path.split("/")} - names):
-        faults.note(row.row, "source", f"模式中没有 {strange}", f"the schema has no {strange}")

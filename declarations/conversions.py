@@ -10,6 +10,8 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 ROUNDING = {"half-up": ROUND_HALF_UP, "half-even": ROUND_HALF_EVEN, "down": ROUND_DOWN}
+_SHANGHAI = ZoneInfo("Asia/Shanghai")
+_TIME_LENGTH = len("yyyyMMddHHmm")
 _FORMAT = {"yyyy": "%Y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S"}
 
 
@@ -44,8 +46,12 @@ def strftime_pattern(pattern: str) -> str:
 
 @lru_cache(1024)
 def format_date(value: str, pattern: str, timezone: str) -> str:
-    """A form's date (yyyyMMdd) or a window's timestamp (ISO 8601, UTC) in an agency's format and local time."""
-    moment = datetime.fromisoformat(value)
+    """A form's date (yyyyMMdd) or time (yyyyMMddHHmm, Shanghai), or a window's timestamp (ISO 8601, UTC), in an agency's
+    format and local time."""
+    if len(value) == _TIME_LENGTH:
+        moment = datetime.strptime(value, "%Y%m%d%H%M").replace(tzinfo=_SHANGHAI)
+    else:
+        moment = datetime.fromisoformat(value)
     if moment.tzinfo is not None:
         moment = moment.astimezone(ZoneInfo(timezone))
     return moment.strftime(strftime_pattern(pattern))

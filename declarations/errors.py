@@ -154,6 +154,12 @@ class WrongAlgorithm(SignatureRefused):
     code = "wrong_algorithm"
 
 
+class AnotherAgency(Forbidden):
+    """An agency's token at the door of another agency."""
+
+    code = "another_agency"
+
+
 class WrongAgency(SignatureRefused):
     """Signed by another agency, or an answer to another agency's message."""
 
@@ -234,6 +240,12 @@ class UnreadableResponse(OnewindowError):
     """An agency's answer we cannot read or match: it is kept and shown to the operator, never guessed."""
 
     code = "unreadable_response"
+
+
+class UnreadableSheet(OnewindowError):
+    """The bytes are no spreadsheet we read: no workbook, packed to harm, with macros or links; `details.reason` says which."""
+
+    code = "unreadable_sheet"
 
 
 class BadConfiguration(OnewindowError):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
-from declarations.dictionary import Form, Group, Item
+from declarations.dictionary import GOODS, Form, Group, Item
 
+_DAY = "[0-9]{4}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])"
 TEXT = r"[^\p{Cc}]+"
 """Any characters but control characters, tabs and line ends."""
 _WORD = "[!-~\u00a0-\u2fff\u3001-\U0010ffff]+"
@@ -18,7 +19,9 @@ Written as words, so that the automaton is deterministic, and as ranges: libxml2
 def pattern(item: Item) -> str:
     """The pattern of an item's value, as XSD and as ECMA regular expressions read it. Only ASCII digits count as digits."""
     if item.type == "date":
-        return "[0-9]{4}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])"
+        return _DAY
+    if item.type == "datetime":
+        return f"{_DAY}([01][0-9]|2[0-3])[0-5][0-9]"
     if item.type == "integer":
         return f"[0-9]{{1,{item.length}}}"
     if item.type == "decimal":
@@ -32,9 +35,14 @@ def pattern(item: Item) -> str:
     return TEXT
 
 
+def value_pattern(item: Item) -> str:
+    """The pattern of an item's value in the XSD; Python reads it just so."""
+    return TRIMMED_TEXT if pattern(item) == TEXT else pattern(item)
+
+
 def _trimmed(item: Item) -> str:
     """The XSD's pattern facet, quoted; invisible characters as references."""
-    found = quoteattr(TRIMMED_TEXT if pattern(item) == TEXT else pattern(item))
+    found = quoteattr(value_pattern(item))
     return found.encode("ascii", "xmlcharrefreplace").decode()
 
 
@@ -94,13 +102,16 @@ def _group(form: Form, group: Group, indent: str) -> list[str]:
 
 def form_json_schema(form: Form) -> dict[str, Any]:
     """The JSON Schema (2020-12) of a merged form. An empty string stands for absence, so patterns allow it."""
-    properties = {"filing_scope": {"enum": list(form.scopes), "description": "报关报检范围 / filing scope"}}
+    properties = {
+        "form": {"const": form.name, "description": f"{form.name_zh} / {form.name_en}"},
+        "filing_scope": {"enum": list(form.scopes), "description": "申报范围 / filing scope"},
+    }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:onewindow:form:{form.name}",
         "title": f"{form.name} declaration",
         "type": "object",
-        "required": ["filing_scope"],
+        "required": ["filing_scope"] if form.name == GOODS else ["form", "filing_scope"],
         "properties": {**properties, **_json_properties(form, "")},
         "additionalProperties": False,
     }

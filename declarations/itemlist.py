@@ -5,6 +5,12 @@ from __future__ import annotations
 from declarations.dictionary import Form, Item
 
 OBLIGATIONS = "M 必填 mandatory · C 条件必填 conditional · O 选填 optional"
+CHARGES = (
+    "运费、保费、杂费在纸质单证上各为一栏，在本字典中各为三项（标记、数额、币制）。",
+    "The paper form counts freight, insurance and other charges as one box each; the dictionary as three items each.",
+    "",
+)
+"""What is said above a list of goods: why its figure differs from the paper's."""
 
 
 def item_list(form: Form) -> str:
@@ -20,9 +26,7 @@ def item_list(form: Form) -> str:
         f"{len(base)} base items, {shared} of them shared by the agencies and typed once; "
         f"{len(form.items) - len(base)} extension items.",
         "",
-        "运费、保费、杂费在纸质单证上各为一栏，在本字典中各为三项（标记、数额、币制）。",
-        "The paper form counts freight, insurance and other charges as one box each; the dictionary as three items each.",
-        "",
+        *(_steps(form) if form.stepwise else CHARGES),
         OBLIGATIONS,
         "",
         *_table(form, "", "表头 · Header"),
@@ -33,13 +37,29 @@ def item_list(form: Form) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _steps(form: Form) -> list[str]:
+    """The steps a form is filed in, with the agencies of each, and how the column of steps is read."""
+    return [
+        "环节一栏列出 M、C 生效的环节（`filing_scope`），空白为每一环节；在其他环节该项选填。",
+        "The column of steps names the steps (`filing_scope`) at which M and C hold, blank = at each; elsewhere the item is "
+        "optional.",
+        "",
+        *(
+            f"- `{scope}`: {', '.join(name for name in form.agencies if name in form.scopes[scope])}"
+            for scope in form.scopes
+        ),
+        "",
+    ]
+
+
 def _table(form: Form, group: str, title: str) -> list[str]:
     agencies = " | ".join(form.agencies)
+    steps = " 环节 step |" if form.stepwise else ""
     return [
         f"## {title}",
         "",
-        f"| 数据项 item | 名称 | name | 类型 type | 代码表 list | {agencies} | profile | WCO | 说明 hint |",
-        "|" + "---|" * (8 + len(form.agencies)),
+        f"| 数据项 item | 名称 | name | 类型 type | 代码表 list |{steps} {agencies} | profile | WCO | 说明 hint |",
+        "|" + "---|" * (8 + len(form.agencies) + form.stepwise),
         *(_line(form, item) for item in form.group_items(group)),
         "",
     ]
@@ -48,7 +68,8 @@ def _table(form: Form, group: str, title: str) -> list[str]:
 def _line(form: Form, item: Item) -> str:
     marks = " | ".join(item.obligations.get(agency, "") for agency in form.agencies)
     hint = " ".join(part for part in (item.hint_zh, item.hint_en) if part).replace("|", "\\|")
+    steps = f" {' '.join(item.steps)} |" if form.stepwise else ""
     return (
-        f"| `{item.item_id}` | {item.name_zh} | {item.name_en} | {item.type} {item.format} | {item.code_list} | {marks} "
+        f"| `{item.item_id}` | {item.name_zh} | {item.name_en} | {item.type} {item.format} | {item.code_list} |{steps} {marks} "
         f"| {item.profile} | {item.wco_id} | {hint} |"
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from xml.sax.saxutils import escape
 
-from declarations.dictionary import Form, Group
+from declarations.dictionary import GOODS, Form, Group
 from declarations.faults import LIMIT, Fault
 from declarations.form import Declaration, Row
 from declarations.limits import MAX_DEPTH, MAX_ELEMENTS, MAX_VALUE
@@ -116,7 +116,7 @@ class _Builder:
         known = {item.item_id for item in items} | {child.group for child in children}
         self.count(len(given))
         for key in given:
-            if key not in known and not (group == "" and key == "filing_scope"):
+            if key not in known and not (group == "" and key in ("form", "filing_scope")):
                 self.note("F-UNKNOWN", key, f"{pointer}/{_pointer_part(key)}")
         for key in given.repeated:
             self.note("F-REPEATED", key, f"{pointer}/{_pointer_part(key)}")
@@ -201,7 +201,8 @@ def json_to_xml(form: Form, given: Object, words: FaultWords) -> tuple[bytes, li
 
 def to_json(form: Form, declaration: Declaration) -> dict[str, Any]:
     """The JSON form: whole numbers as numbers, all else as typed; a group of single values as a bare list."""
-    return {"filing_scope": declaration.scope, **_row_object(form, "", declaration.header)}
+    named = {} if form.name == GOODS else {"form": form.name}
+    return {**named, "filing_scope": declaration.scope, **_row_object(form, "", declaration.header)}
 
 
 def _row_object(form: Form, group: str, row: Row) -> dict[str, Any]:

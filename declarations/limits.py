@@ -6,8 +6,8 @@ They bound memory and time before anybody walks what was sent. How many bytes a 
 
 from __future__ import annotations
 
-MAX_ELEMENTS = 20_000
-"""Elements, objects, rows of one document: five times the largest plausible form."""
+MAX_ELEMENTS = 150_000
+"""Elements, objects, rows of one document: twice a cruise ship's 900 crew and 3,000 passengers, the largest plausible form."""
 MAX_ATTRIBUTES = 20_000
 """Attributes and namespaces of one XML document; a form has one."""
 MAX_DEPTH = 100
@@ -15,6 +15,18 @@ MAX_DEPTH = 100
 1,000."""
 MAX_VALUE = 20_000
 """Characters of one value: longer ones are not even asked about their pattern."""
+MAX_SHEET = 10_000_000
+"""Bytes of a spreadsheet as it is sent."""
+MAX_SHEET_UNPACKED = 60_000_000
+"""Bytes of a workbook's parts together: a cruise ship's 3,000 passengers are 3 million."""
+MAX_SHEET_PARTS = 200
+"""Files in a workbook."""
+MAX_SHEET_ROWS = 6_000
+"""Rows of a group in one spreadsheet: the largest cruise ships carry some 6,000 passengers."""
+MAX_SHEET_CELLS = 600_000
+"""Cells, texts and styles of a workbook each, empty ones too: 6,000 rows of the widest group are 200,000."""
+MAX_SHEET_COLUMNS = 256
+"""Columns with something in them; the widest group has 30."""
 MAX_ANSWER = 1_048_576
 """Bytes of an agency's answer: one is a few kilobytes."""
 MAX_PARAMETERS = 1_048_576

@@ -72,9 +72,21 @@ class CertificateHeaderRefused(CertificateRefused):
 
 
 class ChallengeClosed(Forbidden):
-    """A challenge that was never given, was used, or is over."""
+    """A challenge that was never given, or for something else. Each other reason is a class with a code of its own."""
 
     code = "challenge_closed"
+
+
+class ChallengeUsed(ChallengeClosed):
+    """It was signed and shown before."""
+
+    code = "challenge_used"
+
+
+class ChallengeExpired(ChallengeClosed):
+    """It was not used in its time."""
+
+    code = "challenge_expired"
 
 
 class OpenIdRefused(Forbidden):
@@ -90,9 +102,33 @@ class OpenIdStateUnknown(OpenIdRefused):
 
 
 class OpenIdTokenRefused(OpenIdRefused):
-    """The provider's token does not prove who this is: signature, issuer, audience, time or nonce are wrong."""
+    """The provider's token does not prove who this is. Each other reason is a class with a code of its own."""
 
     code = "openid_token_refused"
+
+
+class OpenIdTokenExpired(OpenIdTokenRefused):
+    """It is over, or not valid yet."""
+
+    code = "openid_token_expired"
+
+
+class OpenIdTokenOfAnother(OpenIdTokenRefused):
+    """Another issuer's, or made for another client."""
+
+    code = "openid_token_of_another"
+
+
+class OpenIdTokenAlgorithm(OpenIdTokenRefused):
+    """Not by the one algorithm that the window takes."""
+
+    code = "openid_token_algorithm"
+
+
+class OpenIdTokenReplayed(OpenIdTokenRefused):
+    """Of another log-in, by its nonce."""
+
+    code = "openid_token_replayed"
 
 
 class OpenIdAccountUnknown(OpenIdRefused):

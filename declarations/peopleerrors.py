@@ -6,9 +6,27 @@ from declarations.errors import Forbidden, OnewindowError
 
 
 class InvitationClosed(Forbidden):
-    """An invitation that was never given, was used or withdrawn, or is over."""
+    """An invitation that was never given, or gives nothing any more. Each other reason is a class with a code of its own."""
 
     code = "invitation_closed"
+
+
+class InvitationUsed(InvitationClosed):
+    """Somebody took it up."""
+
+    code = "invitation_used"
+
+
+class InvitationWithdrawn(InvitationClosed):
+    """Who gave it took it back."""
+
+    code = "invitation_withdrawn"
+
+
+class InvitationExpired(InvitationClosed):
+    """Nobody took it up in its time."""
+
+    code = "invitation_expired"
 
 
 class DutiesNotSeparate(Forbidden):

@@ -22,7 +22,10 @@ DELIVERY = ("waiting", "queued", "sent", "outcome_unknown", "parked", "withdrawn
 COMBINED = (
     "filed", "in_progress", "action_needed", "partly_released", "released", "closed", "rejected", "cancelled",
 )  # fmt: skip
-OBLIGATIONS = ("pay", "bring_papers", "upload_papers", "examination", "treatment", "answer_query", "correct_form")
+OBLIGATIONS = (
+    "pay", "bring_papers", "upload_papers", "examination", "treatment", "boarding", "ship_treatment", "answer_query",
+    "correct_form",
+)  # fmt: skip
 STEPS = ("waiting_for", "waiting_in_vain", "leg_gone", "unknown_answer")
 UNREADABLE = (
     "A-SIZE", "A-ENCODING", "A-DOCTYPE", "A-MALFORMED", "A-ROOT", "A-SCHEMA", "A-EMPTY", "A-MISSING", "A-DATE",
@@ -33,7 +36,7 @@ ACTORS = ("trader", "agency", "window", "")
 PLACEHOLDERS = ("place", "due", "reference", "text")
 """What an answer can fill into the words of a next step."""
 
-STATUS_WORDS = "mappings/status_words.csv"
+STATUS_WORDS, FORMS = "mappings/status_words.csv", "mappings/forms.csv"
 _CODES = {
     "leg": frozenset((*ANSWERED, *DELIVERY)),
     "combined": frozenset(COMBINED),
@@ -54,6 +57,9 @@ COLUMNS = (
 )  # fmt: skip
 
 
+_NONE: Mapping[str, Mapping[tuple[str, str], StateWords]] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class StateWords:
     """One row of the words: a short name, what comes next, and whose move it is ("" = nobody's)."""
@@ -66,34 +72,54 @@ class StateWords:
 
 
 class StatusWords:
-    """Every word traders read about states, by kind and code."""
+    """Every word traders read about states, by kind and code; a form may have its own for some."""
 
-    def __init__(self, rows: Mapping[tuple[str, str], StateWords]) -> None:
+    def __init__(
+        self,
+        rows: Mapping[tuple[str, str], StateWords],
+        own: Mapping[str, Mapping[tuple[str, str], StateWords]] = _NONE,
+    ) -> None:
         self._rows = dict(rows)
+        self._own = own
+        self._of_form: dict[str, StatusWords] = {}
+
+    def of_form(self, form: str) -> StatusWords:
+        """The words as one form reads them."""
+        if form not in self._own:
+            return self
+        return self._of_form.setdefault(form, StatusWords({**self._rows, **self._own[form]}))
 
     @classmethod
     def load(cls, bundle: Bundle) -> StatusWords:
         """Raises BadConfiguration when a state, obligation or step lacks its words, or a row is none of ours."""
         faults: list[Fault] = []
         rows: dict[tuple[str, str], StateWords] = {}
+        own: dict[str, dict[tuple[str, str], StateWords]] = {}
+        forms = {row["form"] for row in bundle.table(FORMS)}
         for row in bundle.table(STATUS_WORDS):
             key = row.get("kind", ""), row.get("code", "")
+            form = row.get("form", "")
+            if form and form not in forms:
+                faults.append(_fault(row, "form", "没有此表单", "there is no such form"))
+            of = own.setdefault(form, {}) if form else rows
             known = _CODES.get(key[0], frozenset())
-            if (known is not None and key[1] not in known) or key in rows:
+            if (known is not None and key[1] not in known) or key in of:
                 faults.append(_fault(row, "code", "种类与代码未知或重复", "kind and code unknown or used twice"))
             if row.get("actor", "") not in ACTORS:
                 faults.append(_fault(row, "actor", "办理人未知", f"actor must be one of {ACTORS}"))
             faults += _word_faults(row, _FILLED.get(key[0], frozenset(PLACEHOLDERS)))
-            rows[key] = StateWords(*(row.get(column, "") for column in StateWords.__slots__))
+            of[key] = StateWords(*(row.get(column, "") for column in StateWords.__slots__))
         for kind, codes in _CODES.items():
             for code in sorted((codes or frozenset()) - {code for of, code in rows if of == kind}):
                 faults.append(table_fault(STATUS_WORDS, None, "code", f"缺 {kind} {code}", f"no row for {kind} {code}"))
         if faults:
             raise BadConfiguration("the words of the states have faults", "状态用语表有误", faults=faults)
-        return cls(rows)
+        return cls(rows, own)
 
-    def of(self, kind: str, code: str) -> StateWords:
-        """The words of a code; a `number` nobody has named reads as its own id."""
+    def of(self, kind: str, code: str, form: str = "") -> StateWords:
+        """The words of a code, as `form` reads them; a `number` nobody has named reads as its own id."""
+        if form in self._own and (kind, code) in self._own[form]:
+            return self._own[form][kind, code]
         if kind == "number" and (kind, code) not in self._rows:
             return StateWords("", code, code, "", "")
         return self._rows[kind, code]

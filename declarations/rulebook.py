@@ -62,7 +62,7 @@ class FormRules:
     date_items: dict[str, tuple[str, ...]] = field(init=False)
 
     def __post_init__(self) -> None:
-        dates = [item for item in self.form.items.values() if item.type == "date"]
+        dates = [item for item in self.form.items.values() if item.type in ("date", "datetime")]
         self.date_items = {
             group: tuple(item.item_id for item in dates if item.group == group)
             for group in {item.group for item in dates}

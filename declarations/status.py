@@ -111,14 +111,18 @@ class Combined:
     en: str
 
 
-def leg_status(codes: Responses, delivery: str, answers: Iterable[Answer], waits_for: str | None = None) -> LegStatus:
-    """The state of one leg. `delivery` shows until a known answer speaks; `waits_for` is routing's `agency.number`.
+def leg_status(
+    codes: Responses, delivery: str, answers: Iterable[Answer], waits_for: str | None = None, form: str = ""
+) -> LegStatus:
+    """The state of one leg. `delivery` shows until a known answer speaks; `waits_for` is routing's `agency.number`; the words
+    are as `form` reads them.
 
     The rollback with the latest agency time hides what is strictly older; among the rest the highest rank wins, so that
     equal times are decided by rank. Obligations stand beside the state: only a closing answer ends them.
     """
     if delivery not in DELIVERY:
         raise ValueError(f"{delivery!r} is no state of a delivery")
+    spoken = codes.words.of_form(form)
     heard = _distinct(answers)
     known = [(answer, codes[answer.message, answer.code]) for answer in heard if (answer.message, answer.code) in codes]
     floor = max((answer.at for answer, code in known if code.rollback), default=None)
@@ -126,10 +130,10 @@ def leg_status(codes: Responses, delivery: str, answers: Iterable[Answer], waits
     winner, code = max(visible, key=lambda pair: (pair[1].rank, pair[0].at), default=(None, None))
 
     state = code.state if code else delivery
-    words = codes.words.of("leg", state)
+    words = spoken.of("leg", state)
     reference = max(((a.at, a.key, a.agency_reference) for a in heard if a.agency_reference), default=(None,))[-1]
     said = code if code and code.next_zh else words
-    next_zh, next_en = ("", "") if code and code.opens else _told(codes.words, said, winner, reference)
+    next_zh, next_en = ("", "") if code and code.opens else _told(spoken, said, winner, reference)
     return LegStatus(
         agency=codes.agency,
         agency_zh=codes.name_zh,
@@ -139,7 +143,7 @@ def leg_status(codes: Responses, delivery: str, answers: Iterable[Answer], waits
         rank=code.rank if code else 0,
         at=winner.at if winner else None,
         terminal=code.terminal if code else state in GONE,
-        obligations=_obligations(codes, known, reference),
+        obligations=_obligations(codes, spoken, known, reference),
         grants=frozenset() if state in BARRED else frozenset().union(*(each.grants for _, each in visible)),
         unknown=tuple(answer for answer in heard if (answer.message, answer.code) not in codes),
         name_zh=code.name_zh if code else words.name_zh,
@@ -163,7 +167,7 @@ def _distinct(answers: Iterable[Answer]) -> list[Answer]:
 
 
 def _obligations(
-    codes: Responses, known: list[tuple[Answer, ResponseCode]], reference: str | None
+    codes: Responses, spoken: StatusWords, known: list[tuple[Answer, ResponseCode]], reference: str | None
 ) -> tuple[Obligation, ...]:
     """What was opened and not closed since. A rollback hides states, never debts. Reminders of one thing are one."""
 
@@ -179,10 +183,10 @@ def _obligations(
         for kind in code.opens:
             if closed(kind, answer, code):
                 continue
-            words = codes.words.of("obligation", kind)
+            words = spoken.of("obligation", kind)
             # words of a code that asks for two things at once could not say which of them is meant
             said = code if code.next_zh and len(code.opens) == 1 else words
-            zh, en = _told(codes.words, said, answer, reference)
+            zh, en = _told(spoken, said, answer, reference)
             number = answer.agency_reference or reference
             asked = (answer.place, answer.due, number, answer.text, zh, en)
             obligation = Obligation(kind, codes.agency, words.actor, answer.at, *asked)

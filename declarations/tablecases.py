@@ -55,7 +55,7 @@ _carried = frozenset({"clearance_form_id", "clearance_form_type"})
 
 def _forms(rulebook: Rulebook, cases: Path) -> list[Declaration]:
     found = []
-    for path in sorted(cases.rglob("declaration*.*")):
+    for path in sorted({*cases.rglob("declaration*.*"), *cases.rglob("ships/*.json")}):
         if path.suffix in (".json", ".xml"):
             try:
                 found.append(read_form(rulebook, path.read_bytes(), f"application/{path.suffix[1:]}"))

@@ -19,7 +19,9 @@ from declarations.errors import BadConfiguration
 from declarations.faults import Fault
 from declarations.formschema import form_xsd
 from declarations.messageproof import MessageProof
+from declarations.papers import load_papers
 from declarations.routing import prove_routes
+from declarations.signatureterms import signature_terms
 from declarations.tablecases import uncovered
 from declarations.tables import MapRow, MessageTable, TableFaults
 from declarations.terms import load_terms
@@ -43,10 +45,15 @@ def prove(rulebook: Rulebook) -> list[Fault]:
             elif table.direction == "out" and table.schema in rulebook.bundle:
                 MessageProof(rulebook, table, agency.codes, faults).run()
         _prove_versions(agency, faults)
+        signature_terms(agency.name, agency.settings, faults)
         prove_routes(rulebook, agency.name, faults)
     faults.found += prove_public_holidays(rulebook.bundle)
     try:
         load_terms(rulebook.bundle)
+    except BadConfiguration as error:
+        faults.found += error.faults
+    try:
+        load_papers(rulebook.bundle, rulebook.forms)
     except BadConfiguration as error:
         faults.found += error.faults
     return faults.found

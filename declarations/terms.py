@@ -15,7 +15,7 @@ RETENTION = "mappings/retention.csv"
 COLUMNS = ("what", "status", "archive_days", "remove_days", "file_years", "certainty", "reference", "note")
 ENDED = ("closed", "cancelled", "rejected")
 """Combined statuses after which nothing more has to happen. `released` is not one: the agency still closes the case."""
-RECORDS = ("idempotency", "approval", "process")
+RECORDS = ("idempotency", "approval", "process", "call")
 """What else is removed by age, when operators have it removed."""
 FORGOTTEN = ("session", "challenge", "throttle", "invitation", "registration", "prepared", "person")
 """What is kept about people: removed by age without anybody asking. Each counts from its end: a session, challenge or invitation

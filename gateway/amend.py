@@ -1,43 +1,36 @@
 """Amend: correct and refile after a rejection, or stop what no agency has yet (design.md section 5.5, practice 撤回).
 
-A new version sends only what has to be sent: legs that were rejected, withdrawn or never sent, and legs whose message differs.
-The others are carried over: their message stays in force and the answers to it still count.
+What a new version sends says `correction`. The other legs are carried over: their message stays in force and the answers to it
+still count.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from declarations.errors import InvalidDeclaration, MoveNotAllowed
-from declarations.routing import Leg
-from declarations.split import render
-from declarations.status import DONE, LegStatus
+from declarations.errors import MoveNotAllowed
 from gateway import filing, finding, mandates, receipts, tenancy
-from gateway.database.stores import declarations, entries, idempotency, inbox, messages, outbox, search
+from gateway.calls import joining
+from gateway.correction import decide, require_same_filing
+from gateway.database.stores import declarations, entries, idempotency, messages, outbox, search
 from gateway.database.types import AnyRow
-from gateway.filing import Form, Made, leg_of
+from gateway.filing import Form, Made
 from gateway.identity import Caller
 from gateway.journal import entry
 from gateway.notices import Queued
 from gateway.observe import metrics
 from gateway.organisations import duties
-from gateway.standing import combined_of, legs_of, settle
-from gateway.submit import Closing, Key, Reply, acts_of_acceptance, checked, explained, filed_reply
+from gateway.repeating import Key, Reply
+from gateway.standing import settle
+from gateway.submit import Closing, acts_of_acceptance, checked, explained, filed_reply
 from gateway.tenancy import owned
 
 if TYPE_CHECKING:
     from gateway.wiring import Window
-
-REFILED = frozenset({"rejected", "cancelled"})
-"""States of a leg after which its agency expects a new message."""
-RESENT = frozenset({"correct_form", "upload_papers"})
-"""Obligations that are met by sending the message again."""
-UNSENT = frozenset({"waiting", "queued", "withdrawn", "parked"})
-"""Deliveries of a message that its agency surely does not have."""
 
 
 async def refile(
@@ -61,7 +54,7 @@ async def refile(
         return kept
     before = await window.database.read(lambda connection: owned(connection, caller, declaration_id))
     form = filing.read(window, body, media_type)
-    _same_filing(before, form)
+    require_same_filing(before, form)
     scope = window.mandates.scope(form.declaration)
 
     def admit(connection: Connection, hold: bool = False) -> Caller:
@@ -72,7 +65,7 @@ async def refile(
     made = filing.make_messages(window, actor, form, declaration_id, number, signed=not check_only)
     version = filing.version_row(window, actor, form, declaration_id, number)
     if check_only:
-        await window.database.read(lambda connection: _decide(connection, window, before, form, made))
+        await window.database.read(lambda connection: decide(connection, window, before, form, made))
         return await checked(window, actor, form, declaration_id)
     version["receipt"] = receipts.receipt(window, actor, form.reference, version)
 
@@ -85,10 +78,10 @@ async def refile(
         if closing is not None:
             closing(connection, declaration_id)
         if now.version != before.version:
-            raise _not_allowed("another version was filed at the same time", "同时有另一版本提交")
-        fresh = _decide(connection, window, now, form, made)
+            raise MoveNotAllowed("another version was filed at the same time", "同时有另一版本提交")
+        fresh = decide(connection, window, now, form, made)
         if not declarations.add_version(connection, version, scope=form.declaration.scope, urgent=form.urgent):
-            raise _not_allowed("another version was filed at the same time", "同时有另一版本提交")
+            raise MoveNotAllowed("another version was filed at the same time", "同时有另一版本提交")
         carried_over = _replace(connection, now, fresh, form.at)
         if fresh.messages:
             messages.add(connection, fresh.messages, fresh.bodies, form.at, made.signatures)
@@ -99,6 +92,7 @@ async def refile(
         facts = {name: version[name] for name in ("organisation_id", "declaration_id", "version")}
         acts += [entry("carried_over", **facts, at=form.at, agency=agency) for agency in carried_over]
         entries.add(connection, acts)
+        joining.refiled(connection, window, form, now)
         queued = settle(connection, window, declaration_id, form.at)
         reply = _reply(connection, window, declaration_id, form, mandates.shown(under), version["receipt"])
         if key is not None:
@@ -145,7 +139,7 @@ async def withdraw(window: Window, caller: Caller, declaration_id: str) -> Reply
         settle(connection, window, declaration_id, at)
         after = declarations.get(connection, declaration_id)
         assert after is not None
-        words = window.words.of("combined", after.status)
+        words = window.words.of("combined", after.status, after.form)
         return Reply(
             200,
             {
@@ -161,76 +155,6 @@ async def withdraw(window: Window, caller: Caller, declaration_id: str) -> Reply
         )
 
     return await window.database.write(stop)
-
-
-def _same_filing(before: AnyRow, form: Form) -> None:
-    if form.reference != before.reference:
-        raise _not_allowed(
-            f"a correction keeps its reference {before.reference}; file another reference as a new declaration",
-            f"更正须沿用原编号 {before.reference}；新编号请另行申报",
-        )
-    if form.declaration.header[filing.DIRECTION_ITEM] != before.direction:
-        raise _not_allowed("a correction keeps its direction of trade", "更正不得改变进出口方向")
-
-
-def _decide(connection: Connection, window: Window, declaration: AnyRow, form: Form, made: Made) -> Made:
-    """Which of the new messages have to be sent. Raises MoveNotAllowed when nothing asks for a new version."""
-    rows = messages.current(connection, declaration.id)
-    answers = inbox.answers_in_force(connection, declaration.id)
-    legs = legs_of(window, rows, answers)
-    combined = combined_of(window, rows, legs)
-    in_vain = any(step.kind == "waiting_in_vain" for step in combined.next_steps)
-    if not in_vain and not any(_asks_again(leg) or leg.state == "withdrawn" for leg in legs.values()):
-        raise _not_allowed(
-            "no agency has returned this filing and nothing of it was withdrawn, so there is nothing to correct yet",
-            "没有机构退单，也没有撤回的报文，目前不能提交更正",
-        )
-    left_out = [row for row in rows if row.agency not in {each["agency"] for each in made.messages}]
-    for row in left_out:
-        if legs[row.agency].state not in REFILED and row.delivery not in UNSENT:
-            raise _not_allowed(
-                f"{row.agency} has this filing already and cannot be left out of its correction",
-                f"{legs[row.agency].agency_zh}已收到该申报，更正不能不再包含该机构",
-            )
-    in_force = {row.agency: row for row in rows}
-    fresh = Made()
-    for new in made.messages:
-        old = in_force.get(new["agency"])
-        again = old is None or _asks_again(legs[old.agency]) or old.delivery in UNSENT
-        if not again and _unchanged(connection, window, old, form):
-            continue
-        if not again and legs[new["agency"]].state in DONE:
-            leg = legs[new["agency"]]
-            raise _not_allowed(
-                f"{leg.agency_en} has released this filing, and the correction changes what {leg.agency_en} was told: "
-                "that is an amendment to be asked of the agency, not a new filing; correct only what the other agency gets",
-                f"{leg.agency_zh}已放行，而更正改动了向其申报的内容：这属于修改申请（修撤单），须向该机构提出，不能重新申报；"
-                "请只更正另一机构的数据项",
-            )
-        fresh.messages.append(new)
-        if new["id"] in made.bodies:
-            fresh.bodies[new["id"]] = made.bodies[new["id"]]
-    return fresh
-
-
-def _asks_again(leg: LegStatus) -> bool:
-    """Whether the agency expects a new message."""
-    return leg.state in REFILED or any(owed.kind in RESENT for owed in leg.obligations)
-
-
-def _unchanged(connection: Connection, window: Window, old: Any, form: Form) -> bool:
-    """Whether the corrected form gives the very bytes that were sent, under the tables and filing values of then."""
-    kept = messages.body(connection, old.id)
-    if kept is None:
-        return False
-    version = declarations.version(connection, old.declaration_id, old.version)
-    rulebook = window.rulebook_of(connection, old.bundle_digest)
-    leg: Leg = leg_of(old)
-    accepted_on = rulebook.context(version.accepted_at, version.profile).accepted_on
-    try:
-        return render(rulebook, leg, form.declaration, old.filing, accepted_on) == bytes(kept.body)
-    except InvalidDeclaration:
-        return False
 
 
 def _replace(connection: Connection, declaration: AnyRow, fresh: Made, at: datetime) -> list[str]:
@@ -279,7 +203,7 @@ def _reply(
 ) -> Reply:
     after = declarations.get(connection, declaration_id)
     assert after is not None
-    words = window.words.of("combined", after.status)
+    words = window.words.of("combined", after.status, after.form)
     legs = [row._asdict() for row in messages.current(connection, declaration_id)]
     return filed_reply(after._asdict(), form, legs, words.name_zh, words.name_en, on_behalf_of, receipt)
 
@@ -287,19 +211,15 @@ def _reply(
 def _too_late(window: Window, left: list[AnyRow]) -> MoveNotAllowed:
     """Why nothing can be stopped any more, agency by agency."""
     if not left:
-        return _not_allowed("this filing is withdrawn already", "该申报已撤回")
+        return MoveNotAllowed("this filing is withdrawn already", "该申报已撤回")
     zh, en = [], []
     for row in left:
         words = window.words.of("leg", row.state or ("sent" if row.delivery == "queued" else row.delivery))
         codes = window.responses(row.agency)
         zh.append(f"{codes.name_zh}：{words.name_zh}")
         en.append(f"{codes.name_en}: {words.name_en}")
-    return _not_allowed(
+    return MoveNotAllowed(
         "nothing is left that could be stopped here; what an agency has, or may have, it must cancel itself (撤销). "
         + "; ".join(en),
         "已无可撤回的报文；机构已收到或可能已收到的，须向该机构申请撤销。" + "；".join(zh),
     )
-
-
-def _not_allowed(en: str, zh: str) -> MoveNotAllowed:
-    return MoveNotAllowed(en, zh)

@@ -15,7 +15,7 @@ from declarations.explain import explain_message
 from declarations.responses import ANSWERED, COMBINED, DELIVERY, OBLIGATIONS
 from declarations.rulebook import SHANGHAI
 from gateway import finding, ids, showing, tenancy
-from gateway.database.stores import declarations, entries, inbox, outbox
+from gateway.database.stores import declarations, entries, inbox
 from gateway.database.stores import messages as sent
 from gateway.identity import Caller
 from gateway.journal import INTERNAL, entry
@@ -23,9 +23,6 @@ from gateway.tenancy import owned
 
 if TYPE_CHECKING:
     from gateway.wiring import Window
-
-SHOWN_FAULTS = 500
-"""Rows of each kind the operator's list shows; the newest come first."""
 
 
 def _known(name: str, value: str | None, known: Iterable[str]) -> None:
@@ -200,7 +197,7 @@ async def message_bytes(window: Window, caller: Caller, declaration_id: str, mes
         raise NotFound(f"this declaration has no message {message_id!r}", f"该申报没有报文 {message_id}")
 
     found = await window.database.read(read)
-    await _looked(window, caller, declaration_id, message_id=message_id)
+    await looked(window, caller, declaration_id, message_id=message_id)
     return found
 
 
@@ -231,11 +228,11 @@ async def explain(
         return {**facts, "message_id": row.id, "table_version": row.table_version, "items": values}
 
     found = await window.database.read(read)
-    await _looked(window, caller, declaration_id, message_id=found["message_id"], explained=target or pointer or "")
+    await looked(window, caller, declaration_id, message_id=found["message_id"], explained=target or pointer or "")
     return found
 
 
-async def _looked(
+async def looked(
     window: Window, caller: Caller, declaration_id: str, message_id: str, explained: str | None = None
 ) -> None:
     """Who looked at what was declared is in the journal before it is shown; nothing is shown when that fails."""
@@ -250,58 +247,3 @@ async def _looked(
     if explained is not None:
         act["details"]["explained"] = explained
     await window.database.write(lambda connection: entries.add(connection, [act]))
-
-
-async def operator_faults(window: Window) -> dict[str, Any]:
-    """What an operator must look at: documents that could not be read or matched, unknown codes, messages that are held."""
-
-    def read(connection: Connection) -> dict[str, Any]:
-        items = [
-            {
-                "kind": row.state,
-                "agency": row.agency,
-                "inbox_id": row.id,
-                "name": row.name,
-                "declaration_id": None,
-                "code": None,
-                "text": None,
-                "reason": row.reason_en,
-                "reason_zh": row.reason_zh,
-                "at": row.received_at,
-            }
-            for row in inbox.faulty(connection, SHOWN_FAULTS)
-        ]
-        items += [
-            {
-                "kind": "unknown_code",
-                "agency": row.agency,
-                "inbox_id": row.inbox_id,
-                "name": None,
-                "declaration_id": row.declaration_id,
-                "code": f"{row.message} {row.code}",
-                "text": row.response.get("text"),
-                "reason": f"no row for code {row.code} of {row.message} in mappings/{row.agency}/responses.csv",
-                "reason_zh": f"mappings/{row.agency}/responses.csv 中没有 {row.message} 的代码 {row.code}",
-                "at": row.received_at,
-            }
-            for row in inbox.unknown(connection, SHOWN_FAULTS)
-        ]
-        items += [
-            {
-                "kind": row.delivery,
-                "agency": row.agency,
-                "inbox_id": None,
-                "name": None,
-                "declaration_id": row.declaration_id,
-                "message_id": row.message_id,
-                "code": None,
-                "text": row.last_error,
-                "reason": row.reason_en,
-                "reason_zh": row.reason_zh,
-                "at": row.created_at,
-            }
-            for row in outbox.held(connection, SHOWN_FAULTS)
-        ]
-        return {"items": items}
-
-    return await window.database.read(read)

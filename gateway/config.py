@@ -17,6 +17,10 @@ OTHER_PREFIXES = ("ONEWINDOW_SIM_",)
 """Names of the simulators, which are other programs in the same environment."""
 
 
+AGENCY_URLS = {"inspection": "http://127.0.0.1:8092/messages", "maritime": "http://127.0.0.1:8093/messages"}
+"""Where the simulated agencies listen."""
+
+
 class Settings(BaseSettings):
     """One window. Paths left empty stand below `data_dir`; secrets are files, but for the master key, which may be either."""
 
@@ -48,7 +52,8 @@ class Settings(BaseSettings):
     """Master keys in Base64, newest first, commas between, where they must not lie in a file (`<secrets_dir>/master/*.key`)."""
     exchange_dir: Path = Path()
     """One folder below it for each agency with a folder channel."""
-    agency_urls: dict[str, str] = {"inspection": "http://127.0.0.1:8092/messages"}
+    agency_urls: dict[str, str] = AGENCY_URLS
+    """Where agencies are reached that have no folder; of those not named here, where their simulations listen."""
     max_body_bytes: int = Field(default=10_000_000, gt=0)
     rate_per_address: float = Field(default=50.0, ge=0)
     """Requests of one address in a second, twice as many at once; 0: any number. Of each program by itself."""
@@ -134,6 +139,16 @@ class Settings(BaseSettings):
         """Where people reach it, without a slash at the end."""
         own = f"{'https' if self.tls_certificate else 'http'}://{self.host}:{self.port}"
         return (self.public_url or own).rstrip("/")
+
+    @property
+    def own_certificate(self) -> Path | None:
+        """What the window itself shows at `public_address`; None where it ends no TLS, or somebody in front does."""
+        return None if self.public_url else self.tls_certificate
+
+    @field_validator("agency_urls")
+    @classmethod
+    def _and_those_not_named(cls, value: dict[str, str]) -> dict[str, str]:
+        return {**AGENCY_URLS, **value}
 
     @field_validator("tables_dir", "data_dir")
     @classmethod

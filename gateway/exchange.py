@@ -7,25 +7,24 @@ signature is stored beside its bytes and every attempt carries the same.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from adapters import signatures, signing, xmldsig
 from adapters.agency import reached_by
-from adapters.algorithms import ED25519
 from adapters.keys import WINDOW, KeyRing
-from adapters.signatures import DETACHED, ENVELOPED, NONE, PROFILES, SECRET, Profile, Trust
+from adapters.signatures import Trust
 from declarations.agency import Agency
 from declarations.answers import Response
 from declarations.errors import BadConfiguration, BadSignature, SignatureRefused, UnreadableResponse, Unsigned
+from declarations.signatureterms import DETACHED, ED25519, ENVELOPED, NONE, SECRET, Profile, signature_terms
+from declarations.tables import TableFaults
 
 if TYPE_CHECKING:
     from gateway.identity import Secrets
 
 INSIDE = "xmldsig"
 """What stands in place of a signature's line where the signature is in the document itself."""
-DEFAULT_HOURS = 168
-FIELDS = frozenset({"outgoing", "incoming", "window_hours"})
 
 
 @dataclass(frozen=True)
@@ -134,22 +133,11 @@ def content(body: bytes, signature: str | None) -> bytes:
 
 def _manner(agency: str, settings: dict[str, Any]) -> Manner:
     """`[signature]` of an agency's table; raises BadConfiguration."""
-    given = settings.get("signature")
-    hours = given.get("window_hours", DEFAULT_HOURS) if isinstance(given, dict) else None
-    wrong = (
-        not isinstance(given, dict)
-        or set(given) - FIELDS
-        or given.get("outgoing") not in PROFILES
-        or given.get("incoming") not in PROFILES
-        or not isinstance(hours, int)
-        or hours <= 0
-    )
-    if wrong or given is None or hours is None:
-        known = ", ".join(PROFILES)
+    faults = TableFaults()
+    terms = signature_terms(agency, settings, faults)
+    if terms is None:
+        first = faults.found[0]
         raise BadConfiguration(
-            f"mappings/{agency}/agency.toml: [signature] names outgoing and incoming, each one of {known}, "
-            "and window_hours, a whole number",
-            f"mappings/{agency}/agency.toml：[signature] 须写明 outgoing 和 incoming（{known} 之一）及整数 window_hours",
+            f"{first.pointer}: {first.message_en}", f"{first.pointer}：{first.message_zh}", faults=faults.found
         )
-    profile = PROFILES[given["incoming"]]
-    return Manner(PROFILES[given["outgoing"]], Trust(agency, WINDOW, profile, timedelta(hours=hours)))
+    return Manner(terms.outgoing, Trust(agency, WINDOW, terms.incoming, terms.window))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from adapters.agency import Outgoing
 from adapters.transports.folder import exchange_name
+from declarations import dictionary
 from declarations.checking import check
 from declarations.errors import InvalidDeclaration, TooLarge, UnreadableDocument
 from declarations.form import Declaration
@@ -24,10 +25,6 @@ from gateway.observe import tracing
 if TYPE_CHECKING:
     from gateway.wiring import Window
 
-REFERENCE_ITEM = "trader_assigned_reference_id"
-DIRECTION_ITEM = "trade_direction_code"
-URGENT_ITEM = "urgent_indicator"
-
 
 @dataclass(frozen=True, slots=True)
 class Form:
@@ -35,6 +32,7 @@ class Form:
 
     body: bytes
     media_type: str
+    dictionary: dictionary.Form
     declaration: Declaration
     warnings: list[dict[str, Any]]
     at: datetime
@@ -43,11 +41,16 @@ class Form:
 
     @property
     def reference(self) -> str:
-        return self.declaration.header[REFERENCE_ITEM]
+        return self.declaration.header[self.dictionary.reference_item]
+
+    @property
+    def direction(self) -> str:
+        """Of trade, or of the ship; "" where the form does not say."""
+        return self.declaration.header.get(self.dictionary.direction_item, "")
 
     @property
     def urgent(self) -> bool:
-        return self.declaration.header.get(URGENT_ITEM) == "1"
+        return self.declaration.header.get(self.dictionary.urgent_item) == "1"
 
 
 @dataclass(slots=True)
@@ -90,7 +93,8 @@ def read(window: Window, body: bytes, media_type: str) -> Form:
             faults=checked.faults,
         )
     warnings = [fault.as_dict() for fault in checked.faults]
-    return Form(body, media_type, checked.declaration, warnings, at, context.accepted_on)
+    form = window.rulebook.forms[checked.declaration.form]
+    return Form(body, media_type, form, checked.declaration, warnings, at, context.accepted_on)
 
 
 def version_row(window: Window, caller: Caller, form: Form, declaration_id: str, number: int) -> dict[str, Any]:

@@ -20,14 +20,14 @@ KINDS: dict[str, tuple[str, ...]] = {
         "owner_name", "owner_customs_id", "declarant_name", "declarant_customs_id", "declarant_inspection_id",
         "overseas_trader_name",
     ),
-    "ship": ("transport_means_name",),
+    "ship": ("transport_means_name", "ship_name_en", "ship_name_zh", "ship_imo_number", "ship_call_sign"),
     "voyage": ("voyage_id",),
     "client_reference": ("client_reference_id",),
     # typed by a trader who had the number already; other documents' numbers are found by it too, which does no harm
     "clearance_form": ("regulatory_document_id",),
 }  # fmt: skip
 """Kind of key -> the form's items that carry it."""
-ANSWERED = ("customs_entry", "inspection_number", "unified_number")
+ANSWERED = ("customs_entry", "inspection_number", "maritime_number", "border_number", "unified_number", "certificate")
 ALL_KINDS = (*KINDS, *ANSWERED)
 SHARED = ("party", "ship", "voyage")
 """Kinds whose values very many declarations have in common."""

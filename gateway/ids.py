@@ -13,6 +13,7 @@ CREDENTIAL = "C"
 MACHINE = "K"
 PERSON = "U"
 ORGANISATION, INVITATION, REGISTRATION, PREPARED = "O", "N", "R", "F"
+CALL, CERTIFICATE, HANDOVER, CALL_CHANGE, MOVEMENT, CALL_VOID = "V", "E", "H", "X", "W", "Z"
 _PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
 """Two characters at a time: a declaration and its answers make a hundred ids."""
 

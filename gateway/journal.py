@@ -84,7 +84,11 @@ ACTS: dict[str, tuple[str, str]] = {
     "machine_rotated": ("已更换接口密钥", "A machine's key was replaced"),
     "machine_revoked": ("已吊销接口密钥", "A machine's key was revoked"),
     "machine_logged_in": ("接口客户端取得访问令牌", "A machine got an access token"),
-    "credential_refused": ("已过期或已吊销的凭证被拒绝", "An expired or revoked credential was refused"),
+    "credential_refused": (
+        "已失效、已使用或用错的凭证被拒绝",
+        "A credential that had ended, was used already or belongs elsewhere was refused",
+    ),
+    "act_refused": ("无权代为办理，已拒绝", "An act in the name of another was refused"),
     "registration_asked": ("有单位申请注册", "An organisation asked to be let in"),
     "registrations_seen": ("查看了注册申请", "Registrations were looked at"),
     "registration_approved": ("注册申请已通过", "A registration was approved"),
@@ -108,11 +112,36 @@ ACTS: dict[str, tuple[str, str]] = {
     "prepared_returned": ("待申报单已退回", "A prepared form was returned to its keyer"),
     "prepared_filed": ("待申报单已申报", "A prepared form was signed and filed"),
     "prepared_dropped": ("待申报单已作废", "A prepared form was dropped"),
+    "ship_moved": ("船舶动态已更新", "The ship's movement was taken down"),
+    "release_voided": ("情况变化，该机构的放行不再作数", "Because of a change this agency's release no longer counts"),
+    "certificate_issued": ("已签发出口岸许可证", "The port clearance was issued"),
+    "certificate_valid": ("出口岸许可证恢复有效", "The port clearance is valid again"),
+    "certificate_suspended": ("出口岸许可证暂停使用", "The port clearance was suspended"),
+    "certificate_superseded": ("出口岸许可证已被新证替换", "The port clearance was superseded by another"),
+    "certificate_void": ("出口岸许可证已作废", "The port clearance was voided"),
+    "certificate_used": ("船舶已离港，出口岸许可证已使用", "The ship has sailed: the port clearance is used"),
+    "certificate_printed": ("打印了出口岸许可证", "The port clearance was printed"),
+    "certificate_overdue": (
+        "签发24小时后船舶尚未驶离，已提请海事决定",
+        "Not sailed 24 hours after issue: maritime is asked to decide",
+    ),
+    "change_reported": ("签发后报告了情况变化", "A change after issue was reported"),
+    "change_decided": ("海事管理机构已作出决定", "The maritime administration decided"),
+    "call_cancelled": ("航次已取消", "The call was cancelled"),
+    "handover_asked": ("提出变更航次代理", "A handover of the call was asked for"),
+    "handover_accepted": ("航次代理已变更", "The call was handed over"),
+    "handover_refused": ("未同意变更航次代理", "A handover of the call was refused"),
+    "handover_withdrawn": ("变更航次代理的提议已收回", "A handover of the call was taken back"),
+    "call_settled": ("运行人员裁定了航次代理", "Operators settled whose the call is"),
+    "call_carried": ("引用了以前的船舶申报", "An earlier filing of the ship was carried forward"),
+    "manifest_shared": ("货物申报引用了舱单数据", "Manifest data were taken into a goods declaration"),
 }
 """code -> words zh, en. A row's `details` hold what differs from case to case."""
 
 WINDOW = "window"
 """The actor where nobody but the window itself acted."""
+NOBODY = "nobody"
+"""The actor where nobody who is known acted: what was typed is not kept."""
 OPERATOR = "operator:"
 """What the name of an actor of the window's operators begins with."""
 INTERNAL = frozenset(

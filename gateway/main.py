@@ -16,22 +16,28 @@ from gateway import problems
 from gateway.api import (
     account,
     agencies,
+    calls,
     certificates,
     codes,
     declarations,
     docspage,
     forms,
+    handovers,
     health,
     login,
     machines,
     mandates,
     openapi,
+    openapi_document,
     openid,
     operations,
     organisations,
+    papers,
     persons,
     prepared,
     registrations,
+    sheets,
+    verification,
 )
 from gateway.api import journal as journal_door
 from gateway.api import keys as keys_door
@@ -75,9 +81,11 @@ def create_app(settings: Settings | None = None, *, worker: bool = True, opened:
         version=_version(),
         description=openapi.DESCRIPTION,
         lifespan=lifespan,
+        # handlers make their replies themselves: nothing is documented that they did not say
+        default_response_class=Response,
     )
     problems.install(app)
-    openapi.install(app)
+    openapi_document.install(app)
     app.add_middleware(Guard)
     app.add_middleware(RequestLog)
     docspage.install(app)
@@ -86,6 +94,10 @@ def create_app(settings: Settings | None = None, *, worker: bool = True, opened:
     )
     for module in (
         declarations,
+        # before calls: its addresses are words where those of calls are ids
+        handovers,
+        calls,
+        sheets,
         forms,
         codes,
         agencies,
@@ -100,13 +112,17 @@ def create_app(settings: Settings | None = None, *, worker: bool = True, opened:
         openid,
         registrations,
         organisations,
+        papers,
         persons,
         prepared,
+        verification,
     ):
         api.include_router(module.router)
+    api.include_router(handovers.desk)
     app.include_router(api)
     # without the check of parameters: an OpenID Provider adds its own
     app.include_router(openid.back, prefix="/api/v1", responses=openapi.REFUSALS, dependencies=[Depends(admitted)])
+    app.include_router(verification.page, dependencies=[Depends(admitted)])
     app.include_router(health.router)
     app.include_router(metrics_door.router)
     app.add_api_route("/", to_docs, include_in_schema=False)

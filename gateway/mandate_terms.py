@@ -72,18 +72,16 @@ def sides(connection: Connection, window: Window, caller: Caller, wish: Offer, f
 def scope_faults(window: Window, wish: Offer) -> list[Fault]:
     """What is wrong with the limits: forms, codes and days that are none."""
     faults = []
-    rulebook, tables = window.rulebook, window.mandates
+    rulebook = window.rulebook
     forms = [form for form in wish.forms if form in rulebook.forms]
     faults += [
         _fault(f"forms/{place}", f"没有表单 {form}", f"there is no form {form!r}")
         for place, form in enumerate(wish.forms)
         if form not in rulebook.forms
     ]
-    for name, item in (("directions", "direction"), ("offices", "office")):
-        lists = [
-            rulebook.codes.lists[rulebook.forms[form].items[getattr(tables.items[form], item)].code_list]
-            for form in forms or rulebook.forms
-        ]
+    for name, item in (("directions", "direction_item"), ("offices", "office_item")):
+        limited = [rulebook.forms[form] for form in forms or rulebook.forms]
+        lists = [rulebook.codes.lists[form.items[getattr(form, item)].code_list] for form in limited]
         faults += [
             _fault(f"{name}/{place}", f"代码表中没有 {code}", f"{code!r} is not in its code list")
             for place, code in enumerate(getattr(wish, name))

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
-from declarations.bundle import Bundle
 from declarations.checking import read_form
-from declarations.errors import BadConfiguration, BadRequest, FiledByAnother, MandateNotInForce
+from declarations.errors import BadRequest, FiledByAnother, MandateNotInForce
 from declarations.form import Declaration
 from declarations.rulebook import SHANGHAI, Rulebook
 from gateway.database.stores import declarations, mandates
@@ -27,7 +26,7 @@ from gateway.journal import entry
 if TYPE_CHECKING:
     from gateway.wiring import Window
 
-SCOPES, SIDES = "mappings/mandate_scopes.csv", "mappings/mandate_sides.csv"
+SIDES = "mappings/mandate_sides.csv"
 HEADER = "Onewindow-For"
 """Names the organisation in whose name a declaration is filed: its id or its social credit code."""
 _NAMED = re.compile(r"[0-9A-Za-z_-]{1,64}")
@@ -42,44 +41,19 @@ class Scope:
     offices: str
 
 
-@dataclass(frozen=True, slots=True)
-class ScopeItems:
-    """The items of a form that tell its scope."""
-
-    direction: str
-    office: str
-
-
 class MandateTables:
-    """What mandates may be limited to and who may stand on which side. Raises BadConfiguration where a form has no row."""
+    """What a mandate may be limited to and who may stand on which side."""
 
     def __init__(self, rulebook: Rulebook) -> None:
-        self.items = _items(rulebook)
+        self._forms = rulebook.forms
         sides = list(rulebook.bundle.table(SIDES))
         self.kinds = {row["side"]: frozenset(row["organisations"].split()) for row in sides}
         """Side (principal, agent) -> kinds of organisation."""
         self.names_zh = {row["side"]: row["name_zh"] for row in sides}
 
     def scope(self, declaration: Declaration) -> Scope:
-        items = self.items[declaration.form]
-        header = declaration.header
-        return Scope(declaration.form, header.get(items.direction, ""), header.get(items.office, ""))
-
-
-def _items(rulebook: Rulebook) -> dict[str, ScopeItems]:
-    found = {row["form"]: ScopeItems(row["direction_item"], row["office_item"]) for row in _rows(rulebook.bundle)}
-    for form in rulebook.forms:
-        if form not in found:
-            raise BadConfiguration(f"{SCOPES} has no row for the form {form!r}", f"{SCOPES} 缺少表单 {form}")
-    for form, items in found.items():
-        for item in (items.direction, items.office):
-            if form not in rulebook.forms or item not in rulebook.forms[form].items:
-                raise BadConfiguration(f"{SCOPES}: there is no {form}.{item}", f"{SCOPES}：没有 {form}.{item}")
-    return found
-
-
-def _rows(bundle: Bundle) -> list[Any]:
-    return list(bundle.table(SCOPES))
+        form, header = self._forms[declaration.form], declaration.header
+        return Scope(declaration.form, header.get(form.direction_item, ""), header.get(form.office_item, ""))
 
 
 def today(window: Window) -> date:
@@ -161,7 +135,7 @@ def require_withdrawal(connection: Connection, window: Window, caller: Caller, f
         return caller
     version = declarations.version(connection, filed.id, filed.version)
     rulebook = window.rulebook_of(connection, version.bundle_digest)
-    form = read_form(rulebook, version.body, version.media_type, filed.form)
+    form = read_form(rulebook, version.body, version.media_type)
     return require_correction(connection, window, caller, filed, window.mandates.scope(form), hold=True)
 
 
@@ -205,5 +179,7 @@ def _not_in_force(named: str, scope: Scope | None = None) -> MandateNotInForce:
     limits = f" (form {scope.forms}, direction {scope.directions}, office {scope.offices})" if scope else ""
     limits_zh = f"（表单 {scope.forms}、进出口标志 {scope.directions}、海关 {scope.offices}）" if scope else ""
     return MandateNotInForce(
-        f"no mandate from {named} in force today covers this{limits}", f"没有来自 {named} 的有效委托涵盖此项{limits_zh}"
+        f"no mandate from {named} in force today covers this{limits}",
+        f"没有来自 {named} 的有效委托涵盖此项{limits_zh}",
+        details={"principal": named},
     )

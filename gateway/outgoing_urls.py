@@ -11,6 +11,7 @@ import ipaddress
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 import aiohttp
@@ -92,6 +93,12 @@ def require_public(address: str) -> None:
             raise _forbidden("it is not on the public internet", "不是公网地址")
 
 
+def public_connector(names: AbstractResolver | None = None, **how: Any) -> aiohttp.TCPConnector:
+    """Connects to public machines only, to each call anew. `names`: another resolver than the system's; `how`: what else aiohttp
+    takes, as `ssl` for a customer's own authority."""
+    return aiohttp.TCPConnector(resolver=PublicResolver(names), use_dns_cache=False, force_close=True, **how)
+
+
 async def call(
     method: str,
     url: str,
@@ -101,12 +108,13 @@ async def call(
     connector: aiohttp.TCPConnector | None = None,
     ports: frozenset[int] = PORTS,
 ) -> Reply:
-    """One request to a customer's address. Raises ForbiddenAddress, and AgencyUnavailable when it does not answer in time.
+    """One request to a customer's address. Raises ForbiddenAddress, and AgencyUnavailable when it does not answer in time, or
+    shows no certificate of an authority that is trusted.
 
-    `connector`: for tests, which have no public machine; it must resolve by PublicResolver all the same.
+    `connector`: one of `public_connector`, closed with the call; by default one that trusts the system's authorities.
     """
     require_url(url, ports=ports)
-    connector = connector or aiohttp.TCPConnector(resolver=PublicResolver(), use_dns_cache=False, force_close=True)
+    connector = connector or public_connector()
     timeout = aiohttp.ClientTimeout(total=SECONDS)
     try:
         async with (

@@ -21,7 +21,8 @@ from gateway.database.types import AnyRow
 from gateway.identity import Caller
 from gateway.journal import entry
 from gateway.organisations import duties
-from gateway.submit import Reply, submit
+from gateway.repeating import Reply
+from gateway.submit import submit
 
 if TYPE_CHECKING:
     from gateway.wiring import Window
@@ -224,8 +225,11 @@ def _checked(window: Window, body: bytes, media_type: str) -> tuple[str, list[di
     if not found.readable:
         first = found.faults[0]
         raise UnreadableDocument(first.message_en, first.message_zh, faults=found.faults)
-    header = found.declaration.header if found.declaration is not None else {}
-    return header.get(filing.REFERENCE_ITEM, ""), [fault.as_dict() for fault in found.faults]
+    faults = [fault.as_dict() for fault in found.faults]
+    if found.declaration is None:
+        return "", faults
+    item = window.rulebook.forms[found.declaration.form].reference_item
+    return found.declaration.header.get(item, ""), faults
 
 
 def _own(connection: Connection, caller: Caller, prepared_id: str) -> AnyRow:

@@ -15,8 +15,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from declarations import credentialerrors, errors, loginerrors, peopleerrors
+from declarations import callerrors, credentialerrors, errors, loginerrors, peopleerrors
 from declarations.errors import OnewindowError
+from gateway import refusals
 from gateway.observe import metrics
 
 MEDIA_TYPE = "application/problem+json"
@@ -28,6 +29,7 @@ STATUS: dict[type[OnewindowError], tuple[int, str]] = {
     errors.BadRequest: (400, "The request cannot be understood"),
     credentialerrors.PasswordRefused: (400, "This password is not taken"),
     loginerrors.CertificateUnreadable: (400, "The certificate cannot be read"),
+    errors.UnreadableSheet: (400, "The spreadsheet cannot be read"),
     errors.UnreadableResponse: (400, "The agency's answer cannot be read"),
     errors.Unauthorised: (401, "Who is calling is not known"),
     credentialerrors.LoginFailed: (401, "Not logged in"),
@@ -49,6 +51,7 @@ STATUS: dict[type[OnewindowError], tuple[int, str]] = {
     errors.RevokedKey: (403, "The signature's key is revoked"),
     errors.WrongAlgorithm: (403, "The signature is by another algorithm"),
     errors.WrongAgency: (403, "It is another agency's"),
+    errors.AnotherAgency: (403, "This is another agency's door"),
     errors.OutsideWindow: (403, "It was signed too long ago or in the future"),
     errors.BadSignature: (403, "The signature does not fit"),
     loginerrors.CertificateRefused: (403, "The certificate is not taken"),
@@ -61,12 +64,21 @@ STATUS: dict[type[OnewindowError], tuple[int, str]] = {
     loginerrors.CertificateUnknown: (403, "The certificate belongs to no account"),
     loginerrors.CertificateHeaderRefused: (403, "The certificate's header is not taken"),
     loginerrors.ChallengeClosed: (403, "The challenge is not open"),
+    loginerrors.ChallengeUsed: (403, "The challenge was used"),
+    loginerrors.ChallengeExpired: (403, "The challenge has expired"),
     loginerrors.OpenIdRefused: (403, "The OpenID Provider refused"),
     loginerrors.OpenIdStateUnknown: (403, "This log-in was not begun here"),
     loginerrors.OpenIdTokenRefused: (403, "The OpenID Provider's token is not taken"),
+    loginerrors.OpenIdTokenExpired: (403, "The OpenID Provider's token has expired"),
+    loginerrors.OpenIdTokenOfAnother: (403, "The OpenID Provider's token is another's"),
+    loginerrors.OpenIdTokenAlgorithm: (403, "The OpenID Provider's token is by another algorithm"),
+    loginerrors.OpenIdTokenReplayed: (403, "The OpenID Provider's token is of another log-in"),
     loginerrors.OpenIdAccountUnknown: (403, "No account is linked"),
     loginerrors.PeopleOnly: (403, "Only for people"),
     peopleerrors.InvitationClosed: (403, "The invitation is not open"),
+    peopleerrors.InvitationUsed: (403, "The invitation was used"),
+    peopleerrors.InvitationWithdrawn: (403, "The invitation was withdrawn"),
+    peopleerrors.InvitationExpired: (403, "The invitation has expired"),
     peopleerrors.DutiesNotSeparate: (403, "Another person has to do this"),
     errors.NotFound: (404, "There is no such thing"),
     loginerrors.LoginMethodOff: (404, "This way to log in is not set up"),
@@ -80,6 +92,17 @@ STATUS: dict[type[OnewindowError], tuple[int, str]] = {
     credentialerrors.NameTaken: (409, "This name is taken"),
     errors.IdempotencyKeyReused: (409, "This Idempotency-Key came with another body"),
     errors.MoveNotAllowed: (409, "The declaration's state does not allow this"),
+    callerrors.CallRefused: (409, "The ship's call does not take this"),
+    callerrors.CallOfAnother: (409, "Another agent has this call"),
+    callerrors.StepOutOfOrder: (409, "This step is out of order"),
+    callerrors.StepFiledTwice: (409, "This step is filed already"),
+    callerrors.CallDeparted: (409, "The ship has sailed"),
+    callerrors.CallCancelled: (409, "The call was cancelled"),
+    callerrors.CertificateMissing: (409, "No port clearance is issued"),
+    callerrors.CertificateNotInForce: (409, "The port clearance is not in force"),
+    callerrors.NothingToDecide: (409, "Nothing waits for a decision"),
+    callerrors.HandoverConflict: (409, "The handover does not allow this"),
+    callerrors.NothingChanged: (409, "Nothing has changed"),
     errors.TooLarge: (413, "The body is too large"),
     errors.ContentMismatch: (415, "The content is of another type"),
     errors.MalwareFound: (400, "The content is malware"),
@@ -179,6 +202,13 @@ def framework_problem(status: int, headers: Mapping[str, str] | None = None) -> 
 
 async def on_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, OnewindowError)
+    caller = request.scope.get(refusals.CALLER)
+    if caller is not None:
+        try:
+            await refusals.keep_of_caller(request.app.state.window, error, caller)
+        except OnewindowError as unkept:
+            # what cannot be journalled is not even refused: it may come again
+            error = unkept
     status, content, headers = problem_of(error)
     metrics.refused(error.code)
     if status >= 500:

@@ -73,12 +73,12 @@ class Limiter:
     def require_address(self, address: str | None) -> None:
         """One request from an address, before anything else is known of it. Raises TooManyRequests."""
         if self._limited(address):
-            _require(self._addresses.take(_network(address or "")), "address")
+            _require(self._addresses.take(network(address or "")), "address")
 
     def require_public(self, address: str | None) -> None:
         """One act from an address at a door that is open to all. Raises TooManyRequests."""
         if self._limited(address):
-            _require(self._public.take(_network(address or "")), "public")
+            _require(self._public.take(network(address or "")), "public")
 
     def require_organisation(self, name: str, address: str | None) -> None:
         """One request of an organisation (of an agency, an operator). Raises TooManyRequests."""
@@ -106,7 +106,7 @@ def _is_loopback(address: str) -> bool:
         return not address
 
 
-def _network(address: str) -> str:
+def network(address: str) -> str:
     """Who counts as one: an address; of IPv6 its /64, which one subscriber has to himself."""
     try:
         found = ipaddress.ip_address(address)

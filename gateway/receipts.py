@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from sqlalchemy import Connection
 
-from adapters.algorithms import ED25519
-from adapters.keys import WINDOW, Key
+from adapters.keyfiles import Key
+from adapters.keys import WINDOW
 from declarations.errors import BadSignature, NotFound, UnknownKey, WrongAlgorithm
+from declarations.signatureterms import ED25519
 from gateway import tenancy
 from gateway.database.stores import declarations
 from gateway.identity import Caller

@@ -36,7 +36,7 @@ class Pinned:
         filed = declarations.get(connection, message.declaration_id)
         assert filed is not None
         self.rulebook: Rulebook = window.rulebook_of(connection, message.bundle_digest)
-        self.form: Declaration = read_form(self.rulebook, version.body, version.media_type, filed.form)
+        self.form: Declaration = read_form(self.rulebook, version.body, version.media_type)
         self.accepted_on = self.rulebook.context(version.accepted_at, version.profile).accepted_on
         self.table = self.rulebook.agencies[message.agency].table(message.message, message.table_version)
 
@@ -62,7 +62,7 @@ def parties(row: AnyRow, known: dict[str, str]) -> dict[str, Any]:
 
 
 def _summary(window: Window, row: AnyRow, legs: dict[str, str]) -> dict[str, Any]:
-    words = window.words.of("combined", row.status)
+    words = window.words.of("combined", row.status, row.form)
     return {
         "id": row.id,
         "reference": row.reference,
@@ -84,14 +84,15 @@ def declaration(connection: Connection, window: Window, found: AnyRow) -> dict[s
     """The one combined answer: status, what to do next, and each agency's leg in its own words."""
     rows = messages.current(connection, found.id)
     answers = inbox.answers_in_force(connection, found.id)
-    legs = legs_of(window, rows, answers)
-    combined = combined_of(window, rows, legs)
+    legs = legs_of(window, found.form, rows, answers)
+    combined = combined_of(window, found.form, rows, legs)
     version = declarations.version(connection, found.id, found.version)
     behind = _behind(connection, rows)
     return {
         "id": found.id,
         "reference": found.reference,
         "form": found.form,
+        "call_id": found.call_id,
         "scope": found.scope,
         "direction": found.direction,
         **parties(found, names(connection, [found])),
@@ -220,7 +221,7 @@ def act(window: Window, row: AnyRow, caller: Caller, filed: AnyRow, known: dict[
     zh, en = ACTS[row.code]
     details: dict[str, str] = row.details
     if row.code == "status":
-        words = window.words.of("combined", details["status"])
+        words = window.words.of("combined", details["status"], filed.form)
         zh, en = f"{zh}：{words.name_zh}", f"{en}: {words.name_en}"
     if "on_behalf_of_name" in details:
         zh, en = f"{zh}（受{details['on_behalf_of_name']}委托）", f"{en}, on behalf of {details['on_behalf_of_name']}"

@@ -17,8 +17,9 @@ from declarations.checking import read_form
 from declarations.errors import OnewindowError
 from declarations.responses import Responses
 from declarations.split import carried, render
-from declarations.status import BARRED, GONE, Answer, Combined, LegStatus, combine, leg_status
+from declarations.status import BARRED, DONE, GONE, Answer, Combined, LegStatus, combine, leg_status
 from gateway import finding, tenancy
+from gateway.calls import following
 from gateway.database.stores import declarations, entries, inbox, messages, outbox, search
 from gateway.database.types import AnyRow
 from gateway.filing import leg_of, outbox_row
@@ -60,29 +61,31 @@ def numbers_of(codes: Responses, answers: Iterable[AnyRow]) -> dict[str, str | N
     return found
 
 
-def legs_of(window: Window, rows: Sequence[AnyRow], answers: Sequence[AnyRow]) -> dict[str, LegStatus]:
-    """The status of each leg, by agency, from messages in force and the answers to them."""
+def legs_of(window: Window, form: str, rows: Sequence[AnyRow], answers: Sequence[AnyRow]) -> dict[str, LegStatus]:
+    """The status of each leg, by agency, from messages in force and the answers to them, in the words of the form."""
     legs = {}
     for row in rows:
         codes = window.responses(row.agency)
         said = [answer_of(answer) for answer in answers if answer.message_id == row.id]
-        legs[row.agency] = leg_status(codes, row.delivery, said, row.waits_for)
+        legs[row.agency] = leg_status(codes, row.delivery, said, row.waits_for, form)
     return legs
 
 
-def combined_of(window: Window, rows: Sequence[AnyRow], legs: dict[str, LegStatus]) -> Combined:
+def combined_of(window: Window, form: str, rows: Sequence[AnyRow], legs: dict[str, LegStatus]) -> Combined:
     required = frozenset(row.agency for row in rows if row.required_for_release)
-    return combine(legs, required, window.responses(rows[0].agency).words)
+    return combine(legs, required, window.words.of_form(form))
 
 
 def settle(connection: Connection, window: Window, declaration_id: str, now: datetime) -> set[Queued]:
     """Recomputes and stores where a declaration stands, follow-ups included. Returns what there is to send now."""
     declarations.lock(connection, declaration_id)
+    declaration = declarations.get(connection, declaration_id)
+    assert declaration is not None
     queued: set[Queued] = set()
     while True:
         rows = messages.current(connection, declaration_id)
         answers = inbox.answers_in_force(connection, declaration_id)
-        legs = legs_of(window, rows, answers)
+        legs = legs_of(window, declaration.form, rows, answers)
         numbers = {
             row.agency: numbers_of(
                 window.responses(row.agency), (each for each in answers if each.message_id == row.id)
@@ -99,7 +102,14 @@ def settle(connection: Connection, window: Window, declaration_id: str, now: dat
         for row, value in ready:
             if _release(connection, window, row, value, now):
                 queued.add((row.agency, row.declaration_id, row.id))
-    _store(connection, window, declaration_id, rows, legs, numbers, now)
+    newly = {
+        row.agency: numbers[row.agency]["agency_reference"] or ""
+        for row in rows
+        if legs[row.agency].state in DONE and row.state not in DONE
+    }
+    _store(connection, window, declaration, rows, legs, numbers, now)
+    if declaration.call_id is not None:
+        queued |= following.settled(connection, window, declaration.call_id, declaration_id, newly, now)
     return queued
 
 
@@ -144,7 +154,7 @@ def _release(connection: Connection, window: Window, row: AnyRow, value: str, no
     }
     try:
         rulebook = window.rulebook_of(connection, row.bundle_digest)
-        form = read_form(rulebook, version.body, version.media_type, declaration.form)
+        form = read_form(rulebook, version.body, version.media_type)
         accepted_on = rulebook.context(version.accepted_at, version.profile).accepted_on
         leg = leg_of(row)
         filing = {**row.filing, **carried(rulebook, leg, value, form, accepted_on)}
@@ -167,14 +177,13 @@ def _release(connection: Connection, window: Window, row: AnyRow, value: str, no
 def _store(
     connection: Connection,
     window: Window,
-    declaration_id: str,
+    declaration: AnyRow,
     rows: Sequence[AnyRow],
     legs: dict[str, LegStatus],
     numbers: dict[str, dict[str, str | None]],
     now: datetime,
 ) -> None:
-    declaration = declarations.get(connection, declaration_id)
-    assert declaration is not None
+    declaration_id = declaration.id
     for row in rows:
         leg, told = legs[row.agency], numbers[row.agency]
         values = {
@@ -194,7 +203,7 @@ def _store(
             search.add_missing(connection, keys)
     open_now = {(leg.agency, owed.kind) for leg in legs.values() for owed in leg.obligations}
     declarations.set_obligations(connection, declaration, open_now)
-    combined = combined_of(window, rows, legs)
+    combined = combined_of(window, declaration.form, rows, legs)
     standing: dict[str, Any] = {
         "status": combined.status,
         "may_collect": combined.may_collect,

@@ -5,85 +5,32 @@ What is refused leaves nothing behind. A repeated Idempotency-Key gets the reply
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from declarations.errors import DuplicateReference, IdempotencyKeyReused
+from declarations.callerrors import CallRefused
+from declarations.errors import DuplicateReference
 from gateway import filing, finding, ids, mandates, receipts
+from gateway.calls import joining
 from gateway.database.stores import declarations, entries, idempotency, messages, outbox, search
 from gateway.database.together import Rows, insert_together
 from gateway.identity import Caller
 from gateway.journal import entry
+from gateway.notices import Queued
 from gateway.observe import metrics
 from gateway.organisations import duties
 from gateway.rematch import take_waiting
+from gateway.repeating import Key, Reply
 
 if TYPE_CHECKING:
     from gateway.wiring import Window
 
 DUPLICATE_RULE = "R-HDR-02"
-REPLAYED = "Idempotent-Replayed"
 Closing: TypeAlias = Callable[[Connection, str], None]
 """What a transaction that files a declaration does besides, with the declaration's id."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer of a use case, as a door passes it on."""
-
-    status: int
-    body: dict[str, Any]
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """An Idempotency-Key, for one caller and one address, with the hash of what came under it."""
-
-    caller: Caller
-    route: str
-    key: str
-    sha256: str
-
-    @classmethod
-    def of(cls, caller: Caller, route: str, key: str | None, body: bytes, media_type: str) -> Key | None:
-        if key is None:
-            return None
-        essence = media_type.partition(";")[0].strip().lower()
-        # the same form in another's name is another filing
-        whom = f"\n{caller.for_id}" if caller.for_id else ""
-        return cls(caller, route, key, hashlib.sha256(f"{essence}{whom}\n".encode() + body).hexdigest())
-
-    def replayed(self, connection: Connection) -> Reply | None:
-        """The reply kept under this key; raises IdempotencyKeyReused when it was another body's."""
-        row = idempotency.get(connection, self.caller.organisation_id, self.caller.name, self.route, self.key)
-        if row is None:
-            return None
-        if row.sha256 != self.sha256:
-            raise IdempotencyKeyReused(
-                "this Idempotency-Key came before with another body; take a new key for a new filing",
-                "此 Idempotency-Key 已用于其他内容，新的申报请使用新的键",
-            )
-        return Reply(row.status, row.answer, {REPLAYED: "true", "Location": row.answer["links"]["self"]})
-
-    def row(self, reply: Reply, at: datetime) -> dict[str, Any]:
-        """The row that keeps the reply; adding it is an IntegrityError when somebody else was first."""
-        return {
-            "organisation_id": self.caller.organisation_id,
-            "client": self.caller.name,
-            "route": self.route,
-            "key": self.key,
-            "sha256": self.sha256,
-            "status": reply.status,
-            "answer": reply.body,
-            "created_at": at,
-        }
 
 
 async def submit(
@@ -113,6 +60,10 @@ async def submit(
     declaration_id = ids.new_id(ids.DECLARATION, form.at)
     # rendering is part of the check: what an agency's schema would refuse is refused here
     made = filing.make_messages(window, caller, form, declaration_id, 1, signed=not check_only)
+    try:
+        joins = await joining.begin(window, caller, form, check_only=check_only)
+    except CallRefused as refusal:
+        return await _refused(window, key, form, caller, declaration_id, refusal)
     if check_only:
         return await checked(window, caller, form)
     version = filing.version_row(window, caller, form, declaration_id, 1)
@@ -122,11 +73,12 @@ async def submit(
         "organisation_id": caller.organisation_id,
         "principal_id": caller.for_id,
         "mandate_id": caller.mandate_id,
+        "call_id": None,
         "form": form.declaration.form,
         "reference": form.reference,
         "live_reference": form.reference,
         "scope": form.declaration.scope,
-        "direction": form.declaration.header[filing.DIRECTION_ITEM],
+        "direction": form.direction,
         "version": 1,
         "status": "filed",
         "urgent": form.urgent,
@@ -137,7 +89,7 @@ async def submit(
     sides = (caller.organisation_id,) if caller.for_id is None else (caller.organisation_id, caller.for_id)
     keys = finding.key_rows(finding.form_keys(form.declaration), sides, declaration_id)
     acts = acts_of_acceptance("accepted", caller, version, made)
-    status = window.words.of("combined", "filed")
+    status = window.words.of("combined", "filed", form.declaration.form)
     legs = made.messages
     reply = filed_reply(row, form, legs, status.name_zh, status.name_en, mandates.shown(caller), version["receipt"])
 
@@ -158,12 +110,26 @@ async def submit(
         (entries.ADDED, acts),
     ]
     await window.vault.ready(caller.organisation_id)
+
+    def enter(connection: Connection) -> None:
+        if joins is not None:
+            row["call_id"] = reply.body["call_id"] = joins.enter(connection)
+
+    def entered(connection: Connection) -> set[Queued]:
+        return set() if joins is None else joins.entered(connection, declaration_id)
+
     try:
-        await _store(window, caller, form, rows, closing, declaration_id)
+        if caller.for_id is None and closing is None and joins is None:
+            await window.database.insert(rows)
+            queued = made.queued
+        else:
+            queued = made.queued | await _store(window, caller, form, rows, closing, declaration_id, enter, entered)
     except IntegrityError as error:
         clash = error
+    except CallRefused as refusal:
+        return await _refused(window, key, form, caller, declaration_id, refusal)
     else:
-        window.notices.queued(made.queued)
+        window.notices.queued(queued)
         metrics.accepted(form.declaration.form, form.declaration.scope)
         await take_waiting(window, [leg["agency"] for leg in legs], form.reference)
         return reply
@@ -189,20 +155,37 @@ async def _store(
     rows: Sequence[Rows],
     closing: Closing | None,
     declaration_id: str,
-) -> None:
-    """Everything of a new filing at once, under a mandate only while that is in force."""
-    if caller.for_id is None and closing is None:
-        await window.database.insert(rows)
-        return
+    enter: Callable[[Connection], None],
+    entered: Callable[[Connection], set[Queued]],
+) -> set[Queued]:
+    """Everything of a new filing at once, under a mandate only while that is in force, as a step of its ship's call. Returns
+    what there is to send besides its messages."""
     scope = window.mandates.scope(form.declaration)
 
-    def store(connection: Connection) -> None:
+    def store(connection: Connection) -> set[Queued]:
         mandates.require_still(connection, window, caller, scope)
         if closing is not None:
             closing(connection, declaration_id)
+        enter(connection)
         insert_together(connection, rows)
+        return entered(connection)
 
-    await window.database.write(store)
+    return await window.database.write(store)
+
+
+async def _refused(
+    window: Window,
+    key: Key | None,
+    form: filing.Form,
+    caller: Caller,
+    declaration_id: str,
+    refusal: CallRefused,
+) -> Reply:
+    """The reply to a filing that its ship's call does not take, because the same request or reference came first; else raises
+    `refusal`."""
+    return await window.database.read(
+        lambda connection: explained(connection, window, key, form, caller, declaration_id, refusal)
+    )
 
 
 async def checked(window: Window, caller: Caller, form: filing.Form, declaration_id: str | None = None) -> Reply:
@@ -276,7 +259,7 @@ def acts_of_acceptance(code: str, caller: Caller, version: dict[str, Any], made:
 
 def duplicate(window: Window, form: filing.Form, declaration_id: str) -> DuplicateReference:
     """The refusal of a reference that is on a live filing, in the words of its rule."""
-    fault = window.rule_fault(DUPLICATE_RULE, form.declaration.form, filing.REFERENCE_ITEM, form.reference)
+    fault = window.rule_fault(DUPLICATE_RULE, form.declaration.form, form.dictionary.reference_item, form.reference)
     return DuplicateReference(
         fault.message_en, fault.message_zh, faults=[fault], details={"declaration_id": declaration_id}
     )
@@ -289,7 +272,7 @@ def explained(
     form: filing.Form,
     caller: Caller,
     declaration_id: str,
-    error: IntegrityError,
+    error: Exception,
 ) -> Reply:
     """Why a filing could not be added: the same request won the race, or its reference is on another live filing; raises
     `error` again when it was neither."""

@@ -11,6 +11,7 @@ import structlog
 
 from declarations.errors import StorageUnavailable
 from gateway import forgetting, receive, rematch
+from gateway.calls import changing
 from gateway.database.stores import controls, inbox, outbox
 from gateway.deliver import event_or_timeout
 
@@ -56,6 +57,7 @@ class Sweeper:
         retake = window.settings.retake_seconds
         for inbox_id in await window.database.read(lambda connection: inbox.lying(connection, LYING_AT_MOST, retake)):
             await receive.take_up(window, inbox_id, suspect=True)
+        await changing.flag_overdue(window)
         await rematch.sweep(window, YOUNG if self._rounds % OLD_EVERY else OLD)
         if self._rounds % OLD_EVERY == 0:
             await forgetting.forget(window)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
-from declarations.errors import NotFound, SharedDocument, UnreadableResponse
-from gateway.database.stores import archive, declarations, inbox, search
+from declarations.errors import FiledByAnother, NotFound, SharedDocument, UnreadableResponse
+from gateway.database.stores import archive, calls, declarations, inbox, search
 from gateway.database.types import AnyRow
 from gateway.identity import Caller
 
@@ -52,6 +52,30 @@ def own(caller: Caller, row: AnyRow | None, what_en: str, what_zh: str) -> AnyRo
     for none."""
     if row is None or not caller.organisation_id or row.organisation_id != caller.organisation_id:
         raise NotFound(f"there is no such {what_en}", f"没有该{what_zh}")
+    return row
+
+
+def holds(caller: Caller, row: Any) -> bool:
+    """Whether a call or a filing is the caller's own organisation's to go on with."""
+    return bool(caller.organisation_id) and row.organisation_id == caller.organisation_id
+
+
+def call_of(connection: Connection, caller: Caller, call_id: str) -> AnyRow:
+    """A ship's call that the caller sees: its agent's organisation, the principal, the agencies that have a message of it.
+    Raises NotFound for another's as for none."""
+    row = calls.get(connection, call_id)
+    takes_part = bool(caller.agency) and calls.takes_part(connection, call_id, caller.agency)
+    if row is None or not (sees(caller, row) or takes_part):
+        raise NotFound(f"there is no call {call_id!r}", f"没有航次 {call_id}")
+    return row
+
+
+def held_call(connection: Connection, caller: Caller, call_id: str) -> AnyRow:
+    """A call that the caller's organisation has as its agent. Raises NotFound for another's as for none, FiledByAnother for who
+    may only look."""
+    row = call_of(connection, caller, call_id)
+    if not holds(caller, row):
+        raise FiledByAnother("the agent who has this call does this", "该事项由办理该航次的代理办理")
     return row
 
 

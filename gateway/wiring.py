@@ -18,6 +18,7 @@ from declarations.faults import Fault
 from declarations.responses import Responses, StatusWords
 from declarations.rulebook import Rulebook
 from gateway.access import Access
+from gateway.calls.tables import CallTables
 from gateway.clock import Clock, system_clock
 from gateway.collect import Collector
 from gateway.config import Settings
@@ -65,6 +66,7 @@ class Window:
         self.rulebook = rulebook
         self.access = Access(rulebook.bundle)
         self.mandates = MandateTables(rulebook)
+        self.calls = CallTables(rulebook)
         self.organisations = OrganisationTables(rulebook)
         self.database = database
         self.vault = vault

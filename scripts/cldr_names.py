@@ -1,10 +1,10 @@
 """Fill the zh and en names of countries and currencies from the Unicode CLDR (through Babel): nobody types them.
 
-    python scripts/cldr_names.py            write mappings/codes/CL_COUNTRY.csv and CL_CURRENCY.csv
+    python scripts/cldr_names.py            write the lists of countries and currencies in mappings/codes/
     python scripts/cldr_names.py --check    write nothing; exit 1 when a file is not what this script gives
 
-Only rows with an ISO code (`alpha2`, `alpha3`) are named; the others (unknown, neutral packaging, parts of a country)
-keep the names typed in the table. tests/unit/test_cldr_names.py holds the files to this script.
+Only rows with an ISO code are named; the others (unknown, neutral packaging, parts of a country, stateless persons) keep
+the names typed in the table. tests/unit/test_cldr_names.py holds the files to this script.
 """
 
 from __future__ import annotations
@@ -17,8 +17,14 @@ from pathlib import Path
 from babel import Locale
 
 CODES = Path(__file__).resolve().parent.parent / "mappings" / "codes"
-LISTS = {"CL_COUNTRY.csv": "alpha2", "CL_CURRENCY.csv": "alpha3"}
-"""file -> the column with the ISO code"""
+LISTS = {
+    "CL_COUNTRY.csv": "alpha2",
+    "CL_CURRENCY.csv": "alpha3",
+    "CL_ISO_COUNTRY.csv": "code",
+    "CL_ISO_COUNTRY3.csv": "alpha2",
+    "CL_ISO_CURRENCY.csv": "code",
+}
+"""file -> the column with the ISO code: two letters of a country, three of a currency"""
 LANGUAGES = {"name_zh": "zh_Hans_CN", "name_en": "en"}
 
 
@@ -37,7 +43,7 @@ def named(text: str, iso_column: str) -> str:
         if row[iso_column]:
             for column, language in LANGUAGES.items():
                 locale = Locale.parse(language)
-                names = locale.territories if iso_column == "alpha2" else locale.currencies
+                names = locale.territories if len(row[iso_column]) == 2 else locale.currencies
                 row[column] = str(names[row[iso_column]])
         writer.writerow(row)
     return "".join(head) + out.getvalue()

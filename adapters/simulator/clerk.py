@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -21,11 +21,16 @@ TAKEN, CUT = 202, 0
 class AgencyFile(Protocol):
     """What the file of one simulated agency holds: how its messages read and its answers look, nothing else."""
 
-    AGENCY: str
-    MESSAGE: str
-    SCHEMA: str
-    REFUSAL: tuple[str, str]
-    """Answer and code that say a message could not be taken."""
+    @property
+    def AGENCY(self) -> str: ...  # noqa: N802  # a constant of a module, or of a table
+
+    @property
+    def MESSAGES(self) -> Mapping[str, str]:  # noqa: N802
+        """Root element of each message -> its schema below the tables' root."""
+
+    @property
+    def REFUSAL(self) -> tuple[str, str]:  # noqa: N802
+        """Answer and code that say a message could not be taken."""
 
     def read(self, root: etree._Element, key: str) -> Filing: ...
 
@@ -41,11 +46,15 @@ class OtherBytesError(Exception):
 
 
 class Clerk:
-    def __init__(self, agency: AgencyFile, state: State, bundle_root: Path, knobs: Knobs, *, rehearsal: bool) -> None:
-        self._agency = agency
+    """`files`: how the messages of one agency read; together they know every message that it takes."""
+
+    def __init__(
+        self, files: Sequence[AgencyFile], state: State, bundle_root: Path, knobs: Knobs, *, rehearsal: bool
+    ) -> None:
+        self._files = {root: file for file in files for root in file.MESSAGES}
         self._state = state
-        self._reader = Reader(bundle_root / agency.SCHEMA)
-        self._scripts = Scripts.load(agency.AGENCY)
+        self._reader = Reader({root: bundle_root / path for file in files for root, path in file.MESSAGES.items()})
+        self._scripts = Scripts.load(files[0].AGENCY)
         self._knobs = knobs
         self._rehearsal = rehearsal
 
@@ -61,20 +70,22 @@ class Clerk:
                 raise OtherBytesError(key)
             self._state.again(key, now.timestamp())
             return TAKEN
-        filing = self._agency.read(self._reader.read(body), key)
+        root = self._reader.read(body)
+        file = self._file(root)
+        filing = file.read(root, key)
         with self._state.transaction():
             first = self._state.is_first(filing.reference)
-            script = self._scripts.chosen(filing.reference, first=first, rehearsal=self._rehearsal)
+            script = self._scripts.chosen(filing, first=first, rehearsal=self._rehearsal)
             plan = self._scripts.plan(script, filing, self._knobs)
             if plan.door and plan.door.status and self._state.count_try(key) <= plan.door.times:
                 return plan.door.status
-            given = self._agency.numbers(
+            given = file.numbers(
                 filing,
                 now.year,
                 of_reference=lambda series: self._state.number_of(series, filing.reference),
                 fresh=self._state.serial,
             )
-            answers = [self._write(planned, filing, given, now) for planned in plan.answers]
+            answers = [self._write(file, planned, filing, given, now) for planned in plan.answers]
             self._keep(filing, body, answers, now, accepted=True)
         return CUT if plan.door and plan.door.cut else TAKEN
 
@@ -89,17 +100,25 @@ class Clerk:
         if known is not None:
             self._state.again(key, now.timestamp())
             return
-        unread = Filing(key, "", self._agency.MESSAGE, frozenset())
-        filing = unread if why.root is None else self._agency.read(why.root, key)
-        answer, code = self._agency.REFUSAL
+        file = self._file(why.root)
+        unread = Filing(key, "", next(iter(file.MESSAGES)), frozenset())
+        filing = unread if why.root is None else file.read(why.root, key)
+        answer, code = file.REFUSAL
         words = why.reason.replace("{", "{{").replace("}", "}}")
-        written = self._write(Planned(1, answer, code, words, 0.0, 0.0), filing, {}, now)
+        written = self._write(file, Planned(1, answer, code, words, 0.0, 0.0), filing, {}, now)
         with self._state.transaction():
             self._keep(filing, body, [written], now, accepted=False)
 
-    def _write(self, planned: Planned, filing: Filing, given: dict[str, str], now: datetime) -> NewAnswer:
+    def _file(self, root: etree._Element | None) -> AgencyFile:
+        """Who answers this message; the agency's first file answers what could not be read."""
+        name = "" if root is None else etree.QName(root).localname
+        return self._files.get(name, next(iter(self._files.values())))
+
+    def _write(
+        self, file: AgencyFile, planned: Planned, filing: Filing, given: dict[str, str], now: datetime
+    ) -> NewAnswer:
         at = now.replace(microsecond=0) + timedelta(seconds=planned.dated)
-        name, body = self._agency.answer(planned, filing, given, at)
+        name, body = file.answer(planned, filing, given, at)
         if not planned.sound:
             body = body[: len(body) * 2 // 3]
         return NewAnswer(

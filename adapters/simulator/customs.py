@@ -12,7 +12,7 @@ from adapters.simulator.engine import Copy, Filing, Planned
 
 AGENCY = "customs"
 MESSAGE = "DecMessage"
-SCHEMA = "xsd/customs/2015/DecMessage.xsd"
+MESSAGES = {MESSAGE: "xsd/customs/2015/DecMessage.xsd"}
 NAMESPACE = "http://www.chinaport.gov.cn/dec"
 REFUSAL = ("receipt", "1")
 CLEARANCE_FORMS = frozenset({"A", "B"})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -28,10 +28,10 @@ class UntrustedError(UnacceptableError):
 
 
 class Reader:
-    """Parses a message and validates it by the schema at `path`, as the agency's own gate would."""
+    """Parses messages and validates each by the schema of its root element, as the agency's own gate would."""
 
-    def __init__(self, path: Path) -> None:
-        self._schema = etree.XMLSchema(parse_xml(path.read_bytes()))
+    def __init__(self, schemas: Mapping[str, Path]) -> None:
+        self._schemas = {root: etree.XMLSchema(parse_xml(path.read_bytes())) for root, path in schemas.items()}
 
     def read(self, body: bytes) -> etree._Element:
         """The root element; raises UnacceptableError."""
@@ -40,8 +40,11 @@ class Reader:
         except Unparsable as why:
             said = "报文含有 DOCTYPE" if why.reason == "DOCTYPE" else f"报文不是有效的 XML：{why.said}"
             raise UnacceptableError(said) from None
+        schema = self._schemas.get(etree.QName(root).localname)
+        if schema is None:
+            raise UnacceptableError(f"没有此种报文：{etree.QName(root).localname}")
         try:
-            self._schema.assertValid(root)
+            schema.assertValid(root)
         except etree.DocumentInvalid as error:
             raise UnacceptableError(f"报文不符合规范：{error}", root) from None
         return root

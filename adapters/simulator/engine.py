@@ -34,6 +34,8 @@ DEFAULT = "default"
 ANSWERS = frozenset({"receipt", "result", "response", "broken"})
 INSTRUCTIONS = frozenset({"play", "assume", "silence", "duplicate", "reverse", "refuse", "cut"})
 _SCRIPTED = re.compile(r"X[0-9]{2}\Z")
+FIRST_OF_SHIPS = "X30"
+"""Rehearsals from this number on are of ships' filings, those before it of goods."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class Filing:
     commodities: frozenset[str] = frozenset()
     values: dict[str, str] = field(default_factory=dict)
     """The agency's own elements needed to build its answers."""
+    script: str = DEFAULT
+    """What is played for it outside rehearsals."""
 
 
 class Copy(Enum):
@@ -120,11 +124,13 @@ class Scripts:
         tables = Bundle({name: (HERE / name).read_bytes() for name in ("scripts.csv", "risk.csv")})
         return cls(agency, tables.table("scripts.csv"), tables.table("risk.csv"))
 
-    def chosen(self, reference: str, *, first: bool, rehearsal: bool) -> str:
+    def chosen(self, filing: Filing, *, first: bool, rehearsal: bool) -> str:
         """The script's name: in a rehearsal the reference's last three characters, for its first message only, so that a
         corrected filing goes through."""
-        name = reference[-3:]
-        return name if rehearsal and first and _SCRIPTED.match(name) and name in self._scripts else DEFAULT
+        name = filing.reference[-3:]
+        if not (rehearsal and first and _SCRIPTED.match(name) and name in self._scripts):
+            return filing.script
+        return name if (name >= FIRST_OF_SHIPS) == (filing.script != DEFAULT) else filing.script
 
     def plan(self, script: str, filing: Filing, knobs: Knobs) -> Plan:
         """All answers to this message under this script, in order of sending."""

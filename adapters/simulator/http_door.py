@@ -21,15 +21,26 @@ _MESSAGE_ID = re.compile(r"[0-9A-Za-z._-]{1,64}\Z")
 
 
 class HttpDoor:
-    """`token` is what the window and this agency share, in both directions; `seals` verify and sign."""
+    """`token` is what the window and this agency share, in both directions; `seals` verify and sign; `trust` says which
+    certificate the window shows (`adapters/pinning.py`)."""
 
     def __init__(
-        self, clerk: Clerk, agency: str, *, host: str, port: int, window_url: str, token: str, seals: Seals
+        self,
+        clerk: Clerk,
+        agency: str,
+        *,
+        host: str,
+        port: int,
+        window_url: str,
+        token: str,
+        seals: Seals,
+        trust: aiohttp.Fingerprint | bool = True,
     ) -> None:
         self._clerk = clerk
         self._host = host
         self._port = port
         self._answers_url = f"{window_url.rstrip('/')}/api/v1/agencies/{agency}/answers"
+        self._trust = trust
         self._token = token
         self._seals = seals
         self._wake = asyncio.Event()
@@ -39,7 +50,7 @@ class HttpDoor:
     async def open(self) -> None:
         self._session = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=30, connect=5),
-            connector=aiohttp.TCPConnector(keepalive_timeout=4),
+            connector=aiohttp.TCPConnector(keepalive_timeout=4, ssl=self._trust),
             cookie_jar=aiohttp.DummyCookieJar(),
         )
         app = web.Application(client_max_size=MAX_MESSAGE)

@@ -13,7 +13,7 @@ from adapters.simulator.engine import Filing, Planned
 
 AGENCY = "inspection"
 MESSAGE = "ITF_DCL_IO_DECL"
-SCHEMA = "xsd/inspection/2015/ITF_DCL_IO_DECL.xsd"
+MESSAGES = {"ROOT": "xsd/inspection/2015/ITF_DCL_IO_DECL.xsd"}
 REFUSAL = ("response", "0000")
 # what AddInfo is for (xsd/inspection/2015/DCL_RESPONSE.xsd)
 ADDED = ("place", "clearance")

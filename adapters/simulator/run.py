@@ -13,12 +13,14 @@ from typing import Any, Protocol
 import structlog
 
 from adapters.agency import reached_by
+from adapters.pinning import pinned
 from adapters.simulator import customs, inspection
 from adapters.simulator.clerk import AgencyFile, Clerk
 from adapters.simulator.folder_door import FolderDoor
 from adapters.simulator.http_door import HttpDoor
 from adapters.simulator.knobs import Knobs
 from adapters.simulator.seals import NoSeals, SecretSeals, seals_of
+from adapters.simulator.ships import load_ship_files
 from adapters.simulator.state import Answer, State
 from declarations.errors import BadConfiguration
 
@@ -58,6 +60,7 @@ async def run_simulator(
     bundle_root: Path,
     url: str = "",
     window_keys: Path | None = None,
+    window_certificate: Path | None = None,
 ) -> None:
     """Runs until SIGTERM, SIGINT or cancellation. Raises BadConfiguration for an agency without a simulation.
 
@@ -65,16 +68,19 @@ async def run_simulator(
     `agency.toml`: `exchange_dir` is its own exchange directory (holding OutBox, InBox …), on the folder channel; `host`, `port`,
     `window_url` and `token` are for HTTP; `url` is `kafka://…` where it is reached over topics; `window_keys` is the
     window's key ring, where the agency finds the window's public keys; without it `hmac_key` signs on both.
+    `window_certificate`: the one that the window ends TLS with, where it does so itself.
     """
-    files: dict[str, AgencyFile] = {customs.AGENCY: customs, inspection.AGENCY: inspection}
-    if agency not in files:
-        known = ", ".join(files)
+    goods: dict[str, AgencyFile] = {customs.AGENCY: customs, inspection.AGENCY: inspection}
+    ships = load_ship_files()
+    files = [held[agency] for held in (goods, ships) if agency in held]
+    if not files:
+        known = ", ".join(sorted({*goods, *ships}))
         raise BadConfiguration(
             f"no simulation of {agency!r}; there are: {known}", f"没有模拟机构 {agency!r}；现有：{known}"
         )
     state = State(state_dir, agency)
     try:
-        clerk = Clerk(files[agency], state, bundle_root, knobs, rehearsal=rehearsal)
+        clerk = Clerk(files, state, bundle_root, knobs, rehearsal=rehearsal)
         door: Door
         table = _table(bundle_root, agency)
         kind = reached_by(table["channel"], url)
@@ -95,7 +101,16 @@ async def run_simulator(
 
                 door = KafkaDoor(clerk, url, seals)
             case _:
-                door = HttpDoor(clerk, agency, host=host, port=port, window_url=window_url, token=token, seals=seals)
+                door = HttpDoor(
+                    clerk,
+                    agency,
+                    host=host,
+                    port=port,
+                    window_url=window_url,
+                    token=token,
+                    seals=seals,
+                    trust=pinned(window_certificate),
+                )
         await _serve(agency, state, door)
     finally:
         state.close()

@@ -16,9 +16,10 @@ import structlog
 from adapters import signatures, signing, xmldsig
 from adapters.algorithms import pem_of
 from adapters.keys import WINDOW, KeyRing
-from adapters.signatures import DETACHED, ENVELOPED, PROFILES, SECRET, Trust
+from adapters.signatures import Trust
 from adapters.simulator.documents import UntrustedError
 from declarations.errors import SignatureRefused
+from declarations.signatureterms import DETACHED, ENVELOPED, PROFILES, SECRET
 
 log = structlog.get_logger(__name__)
 PATIENCE = timedelta(days=30)

@@ -75,9 +75,12 @@ def containers_hold_the_lines(
             return found  # what the container holds cannot be told, so neither what is missing
         named = [number.lstrip("0") for number in text.split(",")]
         held.update(named)
-        found += [
-            Finding(item, row, text, words="unknown", number=number or "0") for number in named if number not in numbers
-        ]
+        if lines:  # without any line that is what is wrong (R-LIN-02), or these are rows of a spreadsheet by themselves
+            found += [
+                Finding(item, row, text, words="unknown", number=number or "0")
+                for number in named
+                if number not in numbers
+            ]
     if held:
         for row in lines:
             number = row.get("goods_item_sequence_number")

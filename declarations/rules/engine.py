@@ -14,27 +14,11 @@ from declarations.dictionary import Form
 from declarations.errors import BadConfiguration
 from declarations.faults import LIMIT, Fault
 from declarations.form import Declaration, Row
-from declarations.rules import (  # noqa: F401  (importing a subject registers its rules)
-    amounts,
-    codes,
-    containers,
-    dates,
-    documents,
-    header,
-    inspection,
-    lines,
-    parties,
-    regulation,
-    terms,
-    transport,
-    units,
-    weights,
-)
 from declarations.rules.coded import CodedItems
 from declarations.rules.required import RequiredItems, load_required
 from declarations.rules.rule import REGISTRY, Finding, RuleContext, Snapshot
 from declarations.rules.runner import Failure, Runner, compile_runner, place
-from declarations.rules.tables import load_tables
+from declarations.rules.subjects import LOADERS
 from declarations.rules.values import convertible
 from declarations.rules.words import RuleWords, load_words
 from declarations.words import FaultWords
@@ -96,7 +80,7 @@ class RuleSet:
         self._agency_codes = {name: agency.codes for name, agency in source.agencies.items()}
         self.words = load_words(source.bundle, self.form)
         self._fault_words = FaultWords(source.bundle)
-        self.tables = load_tables(source.bundle, self.form, source.codes)
+        self.tables = LOADERS[form](source.bundle, self.form, source.codes)
         self._required = load_required(source.bundle, self.form, list(source.codes.lists))
         self._skipped = self.tables.skipped
         missing = sorted({rule.rule_id for rule in REGISTRY[form]} - self.words.keys())
@@ -105,9 +89,9 @@ class RuleSet:
         self.rules = [place(self.form, rule, self.words[rule.rule_id].agencies) for rule in REGISTRY[form]]
         self._runners: dict[tuple[str, bool], Runner] = {}
         self._snapshots: dict[date, Snapshot] = {}
-        self._contexts: dict[tuple[str, date, date, str], RuleContext] = {}
+        self._contexts: dict[tuple[str, date, date, str], RuleContext[Any]] = {}
 
-    def context(self, scope: str, world: World) -> RuleContext:
+    def context(self, scope: str, world: World) -> RuleContext[Any]:
         """The rules' world for a scope; kept ready for the days and profiles in use."""
         accepted_on = world.accepted_on
         key = (scope, world.today, accepted_on, world.profile.name)
@@ -119,7 +103,9 @@ class RuleSet:
             found = self._contexts[key] = self._make_context(scope, world.today, accepted_on, world.profile.settings)
         return found
 
-    def _make_context(self, scope: str, today: date, accepted_on: date, settings: Mapping[str, str]) -> RuleContext:
+    def _make_context(
+        self, scope: str, today: date, accepted_on: date, settings: Mapping[str, str]
+    ) -> RuleContext[Any]:
         agencies = self.form.scopes[scope]
         snapshot = self._snapshots.setdefault(accepted_on, Snapshot(self._lists.lists, accepted_on))
         coded = CodedItems(self.form, self._lists, self._agency_codes, agencies, snapshot)
@@ -179,7 +165,7 @@ class RuleSet:
             for item_id, value in row.items():
                 item = self.form.items[item_id]
                 if not convertible(item, value) and (row.pointer, item_id) not in declaration.faulty:
-                    code = "F-DATE" if item.type == "date" else "F-PATTERN"
+                    code = "F-DATE" if item.type in ("date", "datetime") else "F-PATTERN"
                     pointer = f"{row.pointer}/{item_id}"
                     fault = self._fault_words.fault(
                         code, self.form, item_id, pointer, None, value=value, expected=item.format

@@ -11,7 +11,7 @@ from typing import Any
 
 from declarations.bundle import Bundle, TableRow, table_fault
 from declarations.conditions import Condition, ConditionError, parse, split_values
-from declarations.dictionary import Form
+from declarations.dictionary import Form, Item
 from declarations.errors import BadConfiguration
 from declarations.faults import Fault, Severity
 from declarations.form import Declaration, Row
@@ -104,6 +104,7 @@ class RequiredItems:
         skipped: Sequence[Skipped],
     ) -> None:
         self._form = form
+        self._scope = scope
         self._skips = {skip.group: skip for skip in skipped if skip.agency in agencies}
         self._always: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
         self._on_condition: dict[str, tuple[Missing, Missing]] = {}
@@ -113,7 +114,7 @@ class RequiredItems:
         for group in ("", *form.groups):
             others = agencies - {self._skips[group].agency} if group in self._skips else agencies
             self._always[group] = (self._mandatory(group, agencies), self._mandatory(group, others))
-            mine = [each for each in conditionals if form.items[each.item].group == group]
+            mine = [each for each in conditionals if _asked(form.items[each.item], group, scope)]
             full = [each for each in mine if each.agency in agencies]
             reduced = [each for each in mine if each.agency in others]
             if full:
@@ -121,7 +122,7 @@ class RequiredItems:
         self.needed_groups = [
             group.group
             for group in form.groups.values()
-            if not group.parent and group.occurs.startswith("0") and self._always[group.group][0]
+            if not group.parent and group.occurs == "c..n" and self._always[group.group][0]
         ]
         """Groups that may be empty as far as the schema goes, but hold something an agency must have."""
 
@@ -129,7 +130,7 @@ class RequiredItems:
         return frozenset(
             item.item_id
             for item in self._form.group_items(group)
-            if any(item.obligations.get(agency) == "M" for agency in agencies)
+            if any(item.obligation(agency, self._scope) == "M" for agency in agencies)
         )
 
     def missing(self, declaration: Declaration, context: RuleContext) -> list[Finding] | None:
@@ -167,6 +168,11 @@ class RequiredItems:
             if row.children and parent is header and row is not header:
                 for child_group, children in row.children.items():
                     self._of_rows(child_group, children, row, header, context, found)
+
+
+def _asked(item: Item, group: str, scope: str) -> bool:
+    """Whether conditions of the item are asked in rows of this group: in a form filed step by step, at its steps only."""
+    return item.group == group and (not item.steps or scope in item.steps)
 
 
 def _code_set(name: str) -> str:

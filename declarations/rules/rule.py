@@ -6,10 +6,13 @@ A rule is called once per declaration when all its items are header items, and o
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal
+
+from typing_extensions import TypeVar
 
 from declarations.codelists import Code, CodeList
 from declarations.dictionary import Form
@@ -25,6 +28,8 @@ Kind = Literal[
     "item", "optional", "known", "every", "rows", "row", "context", "declaration", "each_coded", "each_decimal"
 ]
 Check = TypeVar("Check", bound=Callable[..., object])
+Tables = TypeVar("Tables", default="RuleTables")
+"""The tables a form's rules decide by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +91,15 @@ class Rule:
         return tuple(item for argument in self.arguments for item in argument.items)
 
 
-REGISTRY: dict[str, list[Rule]] = {"goods": []}
+REGISTRY: defaultdict[str, list[Rule]] = defaultdict(list)
 """form -> its rules, in the order of the modules."""
 
 
 def rule(rule_id: str, *arguments: str | Argument, form: str = "goods") -> Callable[[Check], Check]:
     """Register a function as (a part of) rule `rule_id`.
 
-    An argument is an item id (converted: decimal -> Decimal, integer -> int, date -> date, else text) or a marker above.
+    An argument is an item id (converted: decimal -> Decimal, integer -> int, date -> date, datetime -> aware datetime, else
+    text) or a marker above.
     The function answers True or None: holds; False: a fault at the rule's item; a Finding or a list of them.
     """
     read = tuple(Argument("item", (each,)) if isinstance(each, str) else each for each in arguments)
@@ -150,7 +156,7 @@ class Snapshot(dict[str, Mapping[str, Code]]):
 
 
 @dataclass(frozen=True, slots=True)
-class RuleContext:
+class RuleContext(Generic[Tables]):
     """The world of a run: days, scope, settings, code lists and tables. Runs of one day, scope and profile share it."""
 
     form: Form
@@ -163,7 +169,7 @@ class RuleContext:
     settings: Mapping[str, str]
     """Settings of the profile, e.g. line_limit."""
     codes: Snapshot
-    tables: RuleTables
+    tables: Tables
     coded: CodedItems
     required: RequiredItems
     foreign: Mapping[str, frozenset[str]]

@@ -21,7 +21,7 @@ Failure = tuple[int, Row, Any]
 """(number of the rule, row of the call, what the rule answered)"""
 Bad = Mapping[str, frozenset[str]]
 """row pointer -> items whose values failed the schema"""
-Runner = Callable[[Declaration, RuleContext, list[Failure], Bad], None]
+Runner = Callable[[Declaration, RuleContext[Any], list[Failure], Bad], None]
 
 _DIRECT = ("item", "optional", "known")
 _CALLED_WITH = ("item", "known")

@@ -88,8 +88,8 @@ class RuleTables:
     """(agency, direction, customs declaration type or "") -> attachments."""
 
 
-class _Reader:
-    """Reads the tables of one form and collects their faults."""
+class TableReader:
+    """Reads the rule tables of one form and collects their faults."""
 
     def __init__(self, bundle: Bundle, form: Form, codes: CodeLists) -> None:
         self.bundle = bundle
@@ -138,7 +138,7 @@ class _Reader:
 
 def load_tables(bundle: Bundle, form: Form, codes: CodeLists) -> RuleTables:
     """Read all tables; raises BadConfiguration with every fault found."""
-    reader = _Reader(bundle, form, codes)
+    reader = TableReader(bundle, form, codes)
     tables = RuleTables(
         settings=_settings(reader),
         levies=_pairs(reader, "levies", ("trade_mode", "CL_TRADE_MODE"), ("levy_nature", "CL_LEVY_NATURE")),
@@ -185,7 +185,7 @@ def load_tables(bundle: Bundle, form: Form, codes: CodeLists) -> RuleTables:
     return tables
 
 
-def _settings(reader: _Reader) -> dict[str, str]:
+def _settings(reader: TableReader) -> dict[str, str]:
     rows = reader.rows("settings", "setting", "value", "note")
     found = {row["setting"]: row["value"] for row in rows}
     for setting in SETTINGS:
@@ -202,7 +202,7 @@ def _settings(reader: _Reader) -> dict[str, str]:
     return found
 
 
-def _pairs(reader: _Reader, name: str, key: tuple[str, str], value: tuple[str, str]) -> dict[str, frozenset[str]]:
+def _pairs(reader: TableReader, name: str, key: tuple[str, str], value: tuple[str, str]) -> dict[str, frozenset[str]]:
     """A table of allowed pairs: first code -> second codes."""
     found: dict[str, set[str]] = defaultdict(set)
     for row in reader.rows(name, key[0], value[0], "reference"):
@@ -210,7 +210,7 @@ def _pairs(reader: _Reader, name: str, key: tuple[str, str], value: tuple[str, s
     return {code: frozenset(codes) for code, codes in found.items()}
 
 
-def _rates(reader: _Reader) -> dict[str, tuple[Decimal, Decimal]]:
+def _rates(reader: TableReader) -> dict[str, tuple[Decimal, Decimal]]:
     found = {}
     for row in reader.rows("rates", "charge", "lowest", "highest", "reference"):
         reader.choice(row, "charge", "freight", "insurance", "other")
@@ -221,7 +221,7 @@ def _rates(reader: _Reader) -> dict[str, tuple[Decimal, Decimal]]:
     return found
 
 
-def _transport(reader: _Reader, column: str) -> dict[str, str]:
+def _transport(reader: TableReader, column: str) -> dict[str, str]:
     choices = {"document": ("", "sea", "air"), "containers": ("", "expected", "unexpected")}[column]
     return {
         reader.code(row, "transport_mode", "CL_TRANSPORT_MODE"): reader.choice(row, column, *choices)
@@ -230,14 +230,14 @@ def _transport(reader: _Reader, column: str) -> dict[str, str]:
     }
 
 
-def _transit(reader: _Reader) -> dict[str, frozenset[str]]:
+def _transit(reader: TableReader) -> dict[str, frozenset[str]]:
     found: dict[str, set[str]] = defaultdict(set)
     for row in reader.rows("transit", "item", "value", "reference"):
         found[reader.item(row, "item")].add(row["value"])
     return {item: frozenset(values) for item, values in found.items()}
 
 
-def _kind_items(reader: _Reader) -> dict[str, tuple[tuple[str, str], ...]]:
+def _kind_items(reader: TableReader) -> dict[str, tuple[tuple[str, str], ...]]:
     found: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for row in reader.rows("kind_items", "kind", "direction", "item", "reference"):
         direction = reader.code(row, "direction", "CL_DIRECTION", blank=True)
@@ -245,7 +245,7 @@ def _kind_items(reader: _Reader) -> dict[str, tuple[tuple[str, str], ...]]:
     return {kind: tuple(items) for kind, items in found.items()}
 
 
-def _permits(reader: _Reader) -> dict[str, tuple[PermitNeed, ...]]:
+def _permits(reader: TableReader) -> dict[str, tuple[PermitNeed, ...]]:
     found: dict[str, list[PermitNeed]] = defaultdict(list)
     columns = ("kind", "direction", "goods_attribute", "enterprise_qualification", "product_permit", "reference")
     for row in reader.rows("permits", *columns):
@@ -259,7 +259,7 @@ def _permits(reader: _Reader) -> dict[str, tuple[PermitNeed, ...]]:
     return {kind: tuple(needs) for kind, needs in found.items()}
 
 
-def _skipped(reader: _Reader) -> tuple[Skipped, ...]:
+def _skipped(reader: TableReader) -> tuple[Skipped, ...]:
     found = []
     for row in reader.rows("skips", "group", "agency", "item", "code_list", "reference"):
         item = reader.form.items.get(reader.item(row, "item"))
@@ -271,7 +271,7 @@ def _skipped(reader: _Reader) -> tuple[Skipped, ...]:
     return tuple(found)
 
 
-def _attachments(reader: _Reader) -> dict[tuple[str, str, str], tuple[AttachmentNeed, ...]]:
+def _attachments(reader: TableReader) -> dict[tuple[str, str, str], tuple[AttachmentNeed, ...]]:
     found: dict[tuple[str, str, str], list[AttachmentNeed]] = defaultdict(list)
     lists = {"customs": "CL_ATTACHMENT_TYPE", "inspection": "CL_INSPECTION_ATTACHMENT"}
     for row in reader.rows("attachments", "agency", "direction", "declaration_type", "attachment_type", "reference"):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, datetime, time
 from decimal import Decimal
 from functools import lru_cache
 from typing import NoReturn
+from zoneinfo import ZoneInfo
 
 from declarations.dictionary import Item
 
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+"""Where the forms' clocks are."""
 _DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _DIGITS = re.compile(r"[0-9]+")
 
@@ -27,14 +30,23 @@ def day(text: str) -> date:
     return date(int(text[:4]), int(text[4:6]), int(text[6:]))
 
 
+@lru_cache(1024)
+def moment(text: str) -> datetime:
+    """yyyyMMddHHmm, local time in Shanghai, as an aware time; raises ValueError when there is no such time."""
+    if len(text) != 12 or not _DIGITS.fullmatch(text):
+        refuse(text)
+    return datetime.combine(day(text[:8]), time(int(text[8:10]), int(text[10:])), SHANGHAI)
+
+
 CONVERSIONS = {
     "decimal": "Decimal({0}) if {0}.isascii() else refuse({0})",
     "integer": "int({0}) if {0}.isascii() and {0}.isdigit() else refuse({0})",
     "date": "day({0})",
+    "datetime": "moment({0})",
 }
 """Item type -> the Python expression by which the generated runner converts a value; other types stay text."""
 
-NAMESPACE = {"Decimal": Decimal, "day": day, "refuse": refuse}
+NAMESPACE = {"Decimal": Decimal, "day": day, "moment": moment, "refuse": refuse}
 
 
 def convertible(item: Item, text: str) -> bool:
@@ -43,9 +55,9 @@ def convertible(item: Item, text: str) -> bool:
         return _DECIMAL.fullmatch(text) is not None
     if item.type == "integer":
         return _DIGITS.fullmatch(text) is not None
-    if item.type == "date":
+    if item.type in ("date", "datetime"):
         try:
-            day(text)
+            (day if item.type == "date" else moment)(text)
         except ValueError:
             return False
     return True

@@ -43,7 +43,7 @@ class Coded(_Secret):
     totp: Code
 
 
-@router.get("/password", summary="Whether you have a password", **openapi.answers(PASSWORD))
+@router.get("/password", summary="Whether you have a password", **openapi.answers("PasswordState", PASSWORD))
 async def get_password(window: WindowOf, caller: Admitted) -> Response:
     return replies.json(await bypassword.password_state(window, require_session(caller)))
 
@@ -51,7 +51,7 @@ async def get_password(window: WindowOf, caller: Admitted) -> Response:
 @router.post(
     "/password",
     summary="Set your password",
-    **openapi.answers({"changed_at": "2015-10-23T01:00:00Z", "sessions_ended": 0}),
+    **openapi.answers("PasswordChanged", {"sessions_ended": 0}),
 )
 async def set_password(request: Request, window: WindowOf, caller: Admitted, wish: NewPassword) -> Response:
     """At least 12 characters of any kind, not the log-in. Your other sessions end."""
@@ -59,12 +59,16 @@ async def set_password(request: Request, window: WindowOf, caller: Admitted, wis
     return replies.json(await bypassword.change_password(window, caller, wish.current, wish.new, address_of(request)))
 
 
-@router.get("/totp", summary="Whether you have a second factor", **openapi.answers(TOTP))
+@router.get("/totp", summary="Whether you have a second factor", **openapi.answers("SecondFactor", TOTP))
 async def get_totp(window: WindowOf, caller: Admitted) -> Response:
     return replies.json(await secondfactor.enrolled(window, require_session(caller)))
 
 
-@router.post("/totp", summary="Begin a second factor", **openapi.answers(ENROLLED))
+@router.post(
+    "/totp",
+    summary="Begin a second factor",
+    **openapi.answers("SecondFactorSecret", ENROLLED, openapi.conflict("There is one already")),
+)
 async def enrol_totp(request: Request, window: WindowOf, caller: Admitted, enrolling: Enrolling) -> Response:
     """A secret for an authenticator app, shown once; `POST /account/totp/confirm` with a code of it turns it on."""
     require_session(caller)
@@ -73,7 +77,9 @@ async def enrol_totp(request: Request, window: WindowOf, caller: Admitted, enrol
 
 
 @router.post(
-    "/totp/confirm", summary="Turn the second factor on", **openapi.answers({"recovery_codes": ["ABCD-EFGH-IJKL-MNOP"]})
+    "/totp/confirm",
+    summary="Turn the second factor on",
+    **openapi.answers("RecoveryCodes", {"recovery_codes": ["ABCD-EFGH-IJKL-MNOP"]}, openapi.conflict("Begin it first")),
 )
 async def confirm_totp(request: Request, window: WindowOf, caller: Admitted, coded: Coded) -> Response:
     """The recovery codes are shown once; each lets you in once without the app."""
@@ -82,7 +88,9 @@ async def confirm_totp(request: Request, window: WindowOf, caller: Admitted, cod
     return replies.json({"recovery_codes": codes}, headers=NOT_KEPT)
 
 
-@router.post("/totp/remove", summary="Turn the second factor off", status_code=204)
+@router.post(
+    "/totp/remove", summary="Turn the second factor off", status_code=204, responses=openapi.conflict("There is none")
+)
 async def remove_totp(request: Request, window: WindowOf, caller: Admitted, coded: Coded) -> Response:
     require_session(caller)
     await secondfactor.remove(window, caller, coded.totp, address_of(request))

@@ -8,13 +8,18 @@ from fastapi import APIRouter, Header, Request, Response
 
 from adapters.signatures import HEADER
 from gateway import receive
-from gateway.api import replies
+from gateway.api import openapi, replies
 from gateway.api.requests import WindowOf, read_body
 
 router = APIRouter(prefix="/agencies", tags=["agencies"])
 
 
-@router.post("/{agency}/answers", summary="Take one answer of an agency")
+@router.post(
+    "/{agency}/answers",
+    summary="Take one answer of an agency",
+    openapi_extra={"requestBody": {"required": True, "content": {"application/xml": {"schema": {"type": "string"}}}}},
+    **openapi.answers("AnswerTaken", {"state": "done", "inbox_id": "I01KAHJ3R6V0N7E9QK2M4T8WXYZ"}),
+)
 async def take_answer(
     request: Request,
     window: WindowOf,

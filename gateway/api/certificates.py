@@ -7,10 +7,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from gateway import problems
 from gateway.api import openapi, replies
+from gateway.api.login import ENTERED
 from gateway.api.requests import Admitted, WindowOf
-from gateway.login import certificates, challenges
+from gateway.login import certificates, challenges, linked
 from gateway.login.challenges import Proof
 from gateway.login.entering import person_of
 from gateway.login.peers import LONGEST, certificate_of
@@ -33,9 +33,10 @@ CERTIFICATE: dict[str, Any] = {
     "expires_at": "2018-10-22T16:00:00Z",
     "used_at": None,
 }
+_GIVEN = openapi.answers("Challenge", CHALLENGE, status=201, words="Open for two minutes, once")
 
 
-class Entering(BaseModel):
+class EnteringByConnection(BaseModel):
     """A log-in by the certificate of the connection."""
 
     model_config = ConfigDict(extra="forbid")
@@ -72,32 +73,25 @@ class Linking(BaseModel):
     signed: Signed | None = None
 
 
-def _made(example: dict[str, Any], taken: bool = False) -> dict[str, Any]:
-    """Route arguments that document what a 201 holds. `taken`: that somebody else may have it."""
-    shown: dict[int, Any] = {201: {"description": "Made", "content": {"application/json": {"example": example}}}}
-    conflict = {"description": "Linked to an account already", "content": {problems.MEDIA_TYPE: {}}}
-    return {"responses": {**shown, 409: conflict} if taken else shown}
-
-
-@router.post("/session/certificate", summary="Log in with the certificate of this connection (mutual TLS)")
-async def enter_by_certificate(request: Request, window: WindowOf, entering: Entering) -> Response:
+@router.post("/session/certificate", summary="Log in with the certificate of this connection (mutual TLS)", **ENTERED)
+async def enter_by_certificate(request: Request, window: WindowOf, entering: EnteringByConnection) -> Response:
     """Answers as POST /session does."""
     return await certificates.log_in_by_connection(window, request, entering.organisation)
 
 
-@router.post("/session/challenge", status_code=201, summary="A challenge to sign", **_made(CHALLENGE))
+@router.post("/session/challenge", status_code=201, summary="A challenge to sign", **_GIVEN)
 async def ask_challenge(window: WindowOf) -> Response:
     """Open for two minutes, once."""
     return replies.json(await challenges.give(window, challenges.LOG_IN), 201)
 
 
-@router.post("/session/signature", summary="Log in with a signed challenge")
+@router.post("/session/signature", summary="Log in with a signed challenge", **ENTERED)
 async def enter_by_signature(window: WindowOf, signed: SignedLogin) -> Response:
     """Answers as POST /session does. The challenge is used up, whatever comes of it."""
     return await certificates.log_in_by_signature(window, signed.login, signed.proof(), signed.organisation)
 
 
-@router.post("/account/challenge", status_code=201, summary="A challenge to link a certificate", **_made(CHALLENGE))
+@router.post("/account/challenge", status_code=201, summary="A challenge to link a certificate", **_GIVEN)
 async def ask_link_challenge(window: WindowOf, caller: Admitted) -> Response:
     return replies.json(await challenges.give(window, challenges.LINK, person_of(caller)), 201)
 
@@ -106,7 +100,9 @@ async def ask_link_challenge(window: WindowOf, caller: Admitted) -> Response:
     "/account/certificates",
     status_code=201,
     summary="Link a certificate to your account",
-    **_made(CERTIFICATE, taken=True),
+    **openapi.answers(
+        "Credential", CERTIFICATE, openapi.conflict("Linked to an account already"), status=201, words="Linked"
+    ),
 )
 async def link_certificate(request: Request, window: WindowOf, caller: Admitted, linking: Linking) -> Response:
     proof = linking.signed.proof() if linking.signed is not None else None
@@ -114,14 +110,16 @@ async def link_certificate(request: Request, window: WindowOf, caller: Admitted,
 
 
 @router.get(
-    "/account/certificates", summary="Certificates linked to your account", **openapi.answers({"items": [CERTIFICATE]})
+    "/account/certificates",
+    summary="Certificates linked to your account",
+    **openapi.answers("Credentials", {"items": [CERTIFICATE]}),
 )
 async def list_certificates(window: WindowOf, caller: Admitted) -> Response:
-    return replies.json(await certificates.listed(window, caller))
+    return replies.json(await linked.listed(window, caller, certificates.LINKED))
 
 
 @router.delete("/account/certificates/{credential}", status_code=204, summary="Take a certificate from your account")
 async def unlink_certificate(window: WindowOf, caller: Admitted, credential: CredentialId) -> Response:
     """At once, with the sessions it opened, but for the one in use."""
-    await certificates.unlink(window, caller, credential)
+    await linked.unlink(window, caller, credential, certificates.LINKED)
     return Response(status_code=204)

@@ -10,10 +10,13 @@ from fastapi import APIRouter, Path, Query, Response
 
 from declarations.codelists import Code, CodeList
 from declarations.errors import NotFound
-from gateway.api import replies
+from gateway.api import openapi, replies
 from gateway.api.requests import WindowOf
 
 router = APIRouter(prefix="/codes", tags=["codes"])
+
+COUNTRIES = {"list": "CL_COUNTRY", "name_zh": "国别（地区）代码", "name_en": "Countries and regions", "system": "GACC"}
+FRANCE = {"code": "305", "name_zh": "法国", "name_en": "France", "valid_from": None, "valid_to": None}
 
 
 def _head(found: CodeList) -> dict[str, Any]:
@@ -37,13 +40,13 @@ def _code(code: Code) -> dict[str, Any]:
     }
 
 
-@router.get("", summary="The code lists")
+@router.get("", summary="The code lists", **openapi.answers("CodeLists", {"lists": [{**COUNTRIES, "codes": 250}]}))
 async def get_lists(window: WindowOf) -> Response:
     lists = window.rulebook.codes.lists.values()
     return replies.json({"lists": [{**_head(found), "codes": len(found.codes)} for found in lists]})
 
 
-@router.get("/{name}", summary="Search one list")
+@router.get("/{name}", summary="Search one list", **openapi.answers("CodeList", {**COUNTRIES, "codes": [FRANCE]}))
 async def search_list(
     window: WindowOf,
     name: Annotated[str, Path(max_length=60, examples=["CL_COUNTRY"])],

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 from declarations.errors import BadRequest
 from gateway import amend, ask, mandates, receipts, submit
 from gateway.api import openapi, replies
-from gateway.api.requests import Admitted, WindowOf, idempotency_key, read_declaration
+from gateway.api.requests import DECLARATION_TYPES, Admitted, WindowOf, idempotency_key, read_declaration
 
 router = APIRouter(prefix="/declarations", tags=["declarations"])
 
@@ -30,7 +30,7 @@ Text = Annotated[str | None, Query(max_length=100)]
 Digits = Annotated[str | None, Query(max_length=100, description="Whole, or its last characters (at least 4)")]
 
 
-@router.post("", status_code=202, summary="File a declaration", **openapi.takes_declaration(openapi.FILED))
+@router.post("", status_code=202, summary="File a declaration", **openapi.files_declaration())
 async def file_declaration(
     request: Request, window: WindowOf, caller: Admitted, on_behalf_of: For = None, check_only: CheckOnly = False
 ) -> Response:
@@ -44,12 +44,7 @@ async def file_declaration(
     return replies.of(await submit.submit(window, caller, body, media_type, idempotency_key=key, check_only=check_only))
 
 
-@router.post(
-    "/{declaration_id}/versions",
-    status_code=202,
-    summary="Correct and refile",
-    **openapi.takes_declaration(openapi.FILED),
-)
+@router.post("/{declaration_id}/versions", status_code=202, summary="Correct and refile", **openapi.files_declaration())
 async def refile_declaration(
     request: Request,
     window: WindowOf,
@@ -68,14 +63,16 @@ async def refile_declaration(
 
 
 @router.post(
-    "/{declaration_id}/withdrawal", summary="Stop before acceptance (撤回)", **openapi.answers(openapi.WITHDRAWN)
+    "/{declaration_id}/withdrawal",
+    summary="Stop before acceptance (撤回)",
+    **openapi.answers("Withdrawn", openapi.WITHDRAWN, openapi.conflict("An agency has it, or may have it")),
 )
 async def withdraw_declaration(window: WindowOf, caller: Admitted, declaration_id: DeclarationId) -> Response:
     """Stops what has not been sent. `409` when an agency already has it, or may have it."""
     return replies.of(await amend.withdraw(window, caller, declaration_id))
 
 
-@router.get("", summary="Find declarations", **openapi.answers(openapi.FOUND))
+@router.get("", summary="Find declarations", **openapi.answers("FoundDeclarations", openapi.FOUND))
 async def find_declarations(
     window: WindowOf,
     caller: Admitted,
@@ -85,6 +82,9 @@ async def find_declarations(
     container: Digits = None,
     customs_entry: Digits = None,
     inspection_number: Digits = None,
+    maritime_number: Digits = None,
+    border_number: Digits = None,
+    certificate: Digits = None,
     clearance_form: Digits = None,
     contract: Digits = None,
     party: Text = None,
@@ -111,6 +111,9 @@ async def find_declarations(
             container=container,
             customs_entry=customs_entry,
             inspection_number=inspection_number,
+            maritime_number=maritime_number,
+            border_number=border_number,
+            certificate=certificate,
             clearance_form=clearance_form,
             contract=contract,
             party=party,
@@ -127,18 +130,24 @@ async def find_declarations(
     )
 
 
-@router.get("/{declaration_id}", summary="One combined answer", **openapi.answers(openapi.DECLARATION))
+@router.get("/{declaration_id}", summary="One combined answer", **openapi.answers("Declaration", openapi.DECLARATION))
 async def get_declaration(window: WindowOf, caller: Admitted, declaration_id: DeclarationId) -> Response:
     """Combined status, each agency's state in its own words, open obligations, and what to do next."""
     return replies.json(await ask.declaration(window, caller, declaration_id))
 
 
-@router.get("/{declaration_id}/timeline", summary="What happened, in order")
+@router.get(
+    "/{declaration_id}/timeline", summary="What happened, in order", **openapi.answers("Timeline", openapi.TIMELINE)
+)
 async def get_timeline(window: WindowOf, caller: Admitted, declaration_id: DeclarationId) -> Response:
     return replies.json(await ask.timeline(window, caller, declaration_id))
 
 
-@router.get("/{declaration_id}/messages", summary="The messages of every version, out and back")
+@router.get(
+    "/{declaration_id}/messages",
+    summary="The messages of every version, out and back",
+    **openapi.answers("Messages", openapi.MESSAGES),
+)
 async def get_messages(window: WindowOf, caller: Admitted, declaration_id: DeclarationId) -> Response:
     return replies.json(await ask.messages(window, caller, declaration_id))
 
@@ -146,7 +155,7 @@ async def get_messages(window: WindowOf, caller: Admitted, declaration_id: Decla
 @router.get(
     "/{declaration_id}/messages/{message_id}",
     summary="One message, byte for byte",
-    responses={200: {"content": {"application/xml": {}}, "description": "The stored bytes"}},
+    **openapi.stored(*DECLARATION_TYPES),
 )
 async def get_message(
     window: WindowOf, caller: Admitted, declaration_id: DeclarationId, message_id: Annotated[str, Path(max_length=64)]
@@ -154,7 +163,11 @@ async def get_message(
     return replies.document(*await ask.message_bytes(window, caller, declaration_id, message_id))
 
 
-@router.get("/{declaration_id}/receipt", summary="The window's signed receipt", **openapi.answers(openapi.RECEIPT))
+@router.get(
+    "/{declaration_id}/receipt",
+    summary="The window's signed receipt",
+    **openapi.answers("Receipt", {"receipt": openapi.RECEIPT}),
+)
 async def get_receipt(
     window: WindowOf,
     caller: Admitted,
@@ -166,7 +179,9 @@ async def get_receipt(
 
 
 @router.get(
-    "/{declaration_id}/explain", summary="Where a value came from, or went", **openapi.answers(openapi.EXPLAINED)
+    "/{declaration_id}/explain",
+    summary="Where a value came from, or went",
+    **openapi.answers("Explained", openapi.EXPLAINED),
 )
 async def explain_value(
     window: WindowOf,

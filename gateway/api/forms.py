@@ -10,11 +10,16 @@ from fastapi import APIRouter, Response
 from declarations.dictionary import Form
 from declarations.errors import NotFound
 from declarations.formschema import form_json_schema, form_xsd
-from gateway.api import replies
+from gateway.api import openapi, replies
 from gateway.api.requests import WindowOf
 from gateway.wiring import Window
 
 router = APIRouter(prefix="/forms", tags=["forms"])
+
+SCHEMA = {
+    "description": "JSON Schema 2020-12",
+    "content": {"application/schema+json": {"schema": {"type": "object", "required": ["$schema", "properties"]}}},
+}
 
 
 def _form(window: Window, name: str) -> Form:
@@ -34,16 +39,18 @@ def dictionary(form: Form) -> dict[str, Any]:
     }
 
 
-@router.get("/{form}", summary="The dictionary: every item and group")
+@router.get(
+    "/{form}", summary="The dictionary: every item and group", **openapi.answers("FormDictionary", {"form": "goods"})
+)
 async def get_form(window: WindowOf, form: str) -> Response:
     return replies.json(dictionary(_form(window, form)))
 
 
-@router.get("/{form}/schema.xsd", summary="The form's XML Schema")
+@router.get("/{form}/schema.xsd", summary="The form's XML Schema", **openapi.stored("application/xml", words="XSD 1.0"))
 async def get_xsd(window: WindowOf, form: str) -> Response:
     return replies.document(form_xsd(_form(window, form)), "application/xml", f"{form}.xsd")
 
 
-@router.get("/{form}/schema.json", summary="The form's JSON Schema")
+@router.get("/{form}/schema.json", summary="The form's JSON Schema", responses={200: SCHEMA})
 async def get_json_schema(window: WindowOf, form: str) -> Response:
     return Response(replies.json(form_json_schema(_form(window, form))).body, media_type="application/schema+json")

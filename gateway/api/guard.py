@@ -19,7 +19,7 @@ from gateway.wiring import Window
 
 UNLIMITED = ("/healthz", "/readyz", "/metrics")
 """What the machine's own watchers ask."""
-PAGES = ("/docs", "/static-offline-docs/")
+PAGES = ("/docs", "/static-offline-docs/", "/verify")
 """Where a browser shows something: scripts and styles of our own files, nothing inline, nothing from elsewhere."""
 FOR_DATA = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
 FOR_PAGES = (

@@ -7,15 +7,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
+from gateway.api import openapi
 from gateway.api.requests import Admitted, WindowOf
 from gateway.ledger import export
 
 router = APIRouter(tags=["journal"])
 
 After = Annotated[int, Query(ge=0, le=2**53, description="Only batches after this one, as an export before it ended")]
-_ANSWER: dict[str, Any] = {
-    "responses": {200: {"content": {export.MEDIA_TYPE: {}}, "description": "Lines of JSON (docs/journal.md)"}}
-}
+_ANSWER = openapi.stored(export.MEDIA_TYPE, words="Lines of JSON (docs/journal.md)")
 
 
 @router.get("/journal", summary="Your organisation's journal, to be verified offline", **_ANSWER)

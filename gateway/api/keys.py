@@ -39,13 +39,13 @@ LISTED: dict[str, Any] = {
 }
 
 
-@router.get("", summary="The window's public keys", **openapi.answers(PUBLIC))
+@router.get("", summary="The window's public keys", **openapi.answers("PublicKeys", PUBLIC))
 async def get_public_keys(window: WindowOf) -> Response:
     """What receipts, messages and the journal are verified with; old keys too. Keep a copy: it verifies without the window."""
     return replies.json({"keys": [key.as_dict() for key in window.keys.of(WINDOW)]})
 
 
-@desk.get("", summary="Every key, whose it is and when it ends", **openapi.answers(LISTED))
+@desk.get("", summary="Every key, whose it is and when it ends", **openapi.answers("Keys", LISTED))
 async def list_keys(window: WindowOf) -> Response:
     """`warning_days`: it ends within so many days (60, 30, 7; 0: it has ended) and there is no later one."""
     return replies.json(keys.listed(window))

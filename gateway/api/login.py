@@ -16,7 +16,7 @@ from gateway.identity import Caller
 from gateway.login import bypassword, sessions
 from gateway.login.bypassword import NextStep
 
-router = APIRouter(tags=["login"])
+router = APIRouter(tags=["log-in"])
 
 SESSION: dict[str, Any] = {
     "person": {"id": "U01KAHJ3R6V0N7E9QK2M4T8WXYZ", "login": "li.wei", "name": "李伟"},
@@ -30,6 +30,9 @@ SESSION: dict[str, Any] = {
     "csrf": "m1Vx…",
 }
 NEXT: dict[str, Any] = {"second_factor": "totp", "continue": "o3Jz…", "expires_in": 300}
+_COOKIE = {"Set-Cookie": {"description": "The session", "schema": {"type": "string"}, "required": True}}
+ENTERED: dict[str, Any] = {"responses": {200: {**openapi.shown("SessionOpened", SESSION), "headers": _COOKIE}}}
+"""Route arguments of a door behind which a session begins."""
 Typed = Annotated[str, Field(min_length=1, max_length=1024)]
 Code = Annotated[str, Field(min_length=6, max_length=40)]
 
@@ -69,15 +72,14 @@ def require_session(caller: Caller) -> str:
     return caller.person_id
 
 
-def _entered() -> dict[str, Any]:
-    second = {
-        "description": "The password fits; send the second factor",
-        "content": {"application/json": {"example": NEXT}},
-    }
-    return {"responses": {**openapi.answers(SESSION)["responses"], 202: second}}
-
-
-@router.post("/session", summary="Log in", **_entered())
+@router.post(
+    "/session",
+    summary="Log in",
+    responses={
+        **ENTERED["responses"],
+        202: openapi.shown("SecondStep", NEXT, "The password fits; send the second factor"),
+    },
+)
 async def log_in(request: Request, window: WindowOf, entering: Entering) -> Response:
     """Sets the cookie. `csrf` goes into the header `Onewindow-CSRF` of every later request that changes something. Whatever was
     wrong, the refusal is `login_failed`."""
@@ -102,7 +104,7 @@ async def log_in(request: Request, window: WindowOf, entering: Entering) -> Resp
 @router.get(
     "/session",
     summary="Your session",
-    **openapi.answers({**SESSION, "organisations": [{"id": "O01…", "name": "…", "kinds": [], "roles": []}]}),
+    **openapi.answers("OwnSession", {**SESSION, "organisations": [{**SESSION["organisation"], "roles": []}]}),
 )
 async def get_session(request: Request, window: WindowOf, caller: Admitted) -> Response:
     """How long it lasts (`warning`: less than five minutes), your organisations, and the CSRF value again. Asking is no use of
@@ -123,14 +125,14 @@ async def get_session(request: Request, window: WindowOf, caller: Admitted) -> R
     )
 
 
-@router.post("/session/extend", summary="Stay logged in", **openapi.answers(SESSION))
+@router.post("/session/extend", summary="Stay logged in", **openapi.answers("Session", {**SESSION, "csrf": None}))
 async def extend_session(window: WindowOf, caller: Admitted) -> Response:
     """The idle time begins again. `ends_at` stays: then a new log-in is needed."""
     require_session(caller)
     return replies.json(sessions.shown(window, await sessions.extend(window, caller), window.clock()))
 
 
-@router.post("/session/organisation", summary="Go on for another of your organisations", **openapi.answers(SESSION))
+@router.post("/session/organisation", summary="Go on for another of your organisations", **ENTERED)
 async def switch_organisation(window: WindowOf, caller: Admitted, switch: Switch) -> Response:
     """A new session takes the place of this one: new cookie, new CSRF value, the same end."""
     require_session(caller)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from declarations.errors import BadRequest
-from gateway import ids, problems
+from gateway import ids
 from gateway.api import openapi, replies
 from gateway.api.requests import Admitted, WindowOf, read_body
 from gateway.login import clientcredentials, machines
@@ -31,11 +31,9 @@ MACHINE: dict[str, Any] = {
     "used_at": None,
     "replaces": None,
 }
-MADE: dict[str, Any] = {**MACHINE, "secret": "owk_…"}
 TOKEN: dict[str, Any] = {"access_token": "owt_…", "token_type": "Bearer", "expires_in": 3600, "scope": "file read"}
 NOT_KEPT = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 LONGEST_FORM = 10_000
-CONFLICT: dict[str, Any] = {"description": "Its state does not allow this", "content": {problems.MEDIA_TYPE: {}}}
 
 
 class Wished(BaseModel):
@@ -57,9 +55,8 @@ class Rotation(BaseModel):
     overlap_hours: int = Field(default=24, ge=0, le=168)
 
 
-def _made(description: str) -> dict[str, Any]:
-    shown = {"description": description, "content": {"application/json": {"example": MADE}}}
-    return {"responses": {201: shown, 409: CONFLICT}}
+def _made(words: str) -> dict[str, Any]:
+    return openapi.answers("MachineMade", {**MACHINE, "secret": "owk_…"}, openapi.conflict(), status=201, words=words)
 
 
 @router.post(
@@ -71,7 +68,7 @@ async def make_machine(window: WindowOf, caller: Admitted, wished: Wished) -> Re
     return replies.json(await machines.add(window, caller, wish), 201, NOT_KEPT)
 
 
-@router.get("/machines", summary="The organisation's machines", **openapi.answers({"items": [MACHINE], "next": None}))
+@router.get("/machines", summary="The organisation's machines", **openapi.answers("Machines", {"items": [MACHINE]}))
 async def list_machines(
     window: WindowOf,
     caller: Admitted,
@@ -101,7 +98,7 @@ async def rotate_machine(
 @router.delete(
     "/machines/{machine_id}",
     summary="Revoke it at once",
-    responses={**openapi.answers(MACHINE)["responses"], 409: CONFLICT},
+    **openapi.answers("Machine", {**MACHINE, "state": "revoked"}, openapi.conflict()),
 )
 async def revoke_machine(window: WindowOf, caller: Admitted, machine_id: MachineId) -> Response:
     """It and its access tokens open nothing any more."""
@@ -130,7 +127,7 @@ async def revoke_machine(window: WindowOf, caller: Admitted, machine_id: Machine
             },
         }
     },
-    **openapi.answers(TOKEN, openapi.OAUTH_REFUSALS),
+    **openapi.answers("AccessToken", TOKEN, openapi.OAUTH_REFUSALS),
 )
 async def issue_token(request: Request, window: WindowOf) -> Response:
     """RFC 6749 section 4.4: grant_type=client_credentials; the client by HTTP Basic, or client_id and client_secret in the form.

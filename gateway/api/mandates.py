@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from gateway import mandate_offers, mandate_terms, problems
+from gateway import mandate_offers, mandate_terms
 from gateway.api import openapi, replies
 from gateway.api.requests import Admitted, WindowOf
 
@@ -33,7 +33,7 @@ MANDATE: dict[str, Any] = {
     "state_en": "accepted",
     "in_force": True,
 }
-CONFLICT: dict[str, Any] = {"description": "Its state does not allow this", "content": {problems.MEDIA_TYPE: {}}}
+CHANGED = openapi.answers("Mandate", MANDATE, openapi.conflict())
 
 
 class Offered(BaseModel):
@@ -52,23 +52,25 @@ class Offered(BaseModel):
     valid_until: date
 
 
-def _changes() -> dict[str, Any]:
-    return {"responses": {**openapi.answers(MANDATE)["responses"], 409: CONFLICT}}
-
-
-def _made() -> dict[str, Any]:
-    shown = {"description": "Offered; the other side decides", "content": {"application/json": {"example": MANDATE}}}
-    return {"responses": {201: shown, 409: CONFLICT}}
-
-
-@router.post("", status_code=201, summary="Offer a mandate", **_made())
+@router.post(
+    "",
+    status_code=201,
+    summary="Offer a mandate",
+    **openapi.answers(
+        "Mandate",
+        {**MANDATE, "state": "offered"},
+        openapi.conflict("Too many offers wait already"),
+        status=201,
+        words="Offered; the other side decides",
+    ),
+)
 async def offer_mandate(window: WindowOf, caller: Admitted, offered: Offered) -> Response:
     """It binds nobody until the other side accepts it."""
     wish = mandate_terms.Offer(**offered.model_dump())
     return replies.json(await mandate_offers.offer(window, caller, wish), 201)
 
 
-@router.get("", summary="Mandates of both sides", **openapi.answers({"items": [MANDATE], "next": None}))
+@router.get("", summary="Mandates of both sides", **openapi.answers("Mandates", {"items": [MANDATE]}))
 async def list_mandates(
     window: WindowOf,
     caller: Admitted,
@@ -81,27 +83,27 @@ async def list_mandates(
     return replies.json(await mandate_offers.listed(window, caller, side=side, state=state, cursor=cursor, limit=limit))
 
 
-@router.get("/{mandate_id}", summary="One mandate", **openapi.answers(MANDATE))
+@router.get("/{mandate_id}", summary="One mandate", **openapi.answers("Mandate", MANDATE))
 async def get_mandate(window: WindowOf, caller: Admitted, mandate_id: MandateId) -> Response:
     return replies.json(await mandate_offers.one(window, caller, mandate_id))
 
 
-@router.post("/{mandate_id}/accept", summary="Accept what the other side offers", **_changes())
+@router.post("/{mandate_id}/accept", summary="Accept what the other side offers", **CHANGED)
 async def accept_mandate(window: WindowOf, caller: Admitted, mandate_id: MandateId) -> Response:
     return replies.json(await mandate_offers.accept(window, caller, mandate_id))
 
 
-@router.post("/{mandate_id}/refuse", summary="Refuse what the other side offers", **_changes())
+@router.post("/{mandate_id}/refuse", summary="Refuse what the other side offers", **CHANGED)
 async def refuse_mandate(window: WindowOf, caller: Admitted, mandate_id: MandateId) -> Response:
     return replies.json(await mandate_offers.refuse(window, caller, mandate_id))
 
 
-@router.post("/{mandate_id}/withdraw", summary="Take an offer back", **_changes())
+@router.post("/{mandate_id}/withdraw", summary="Take an offer back", **CHANGED)
 async def withdraw_mandate(window: WindowOf, caller: Admitted, mandate_id: MandateId) -> Response:
     return replies.json(await mandate_offers.withdraw(window, caller, mandate_id))
 
 
-@router.post("/{mandate_id}/revoke", summary="End a mandate at once (解除委托)", **_changes())
+@router.post("/{mandate_id}/revoke", summary="End a mandate at once (解除委托)", **CHANGED)
 async def revoke_mandate(window: WindowOf, caller: Admitted, mandate_id: MandateId) -> Response:
     """By either side. What was filed under it stays; nothing more is filed, corrected or withdrawn under it."""
     return replies.json(await mandate_offers.revoke(window, caller, mandate_id))

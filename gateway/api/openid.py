@@ -9,11 +9,10 @@ from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from declarations.errors import BadRequest
-from gateway import problems
 from gateway.api import openapi, replies
 from gateway.api.certificates import CredentialId
 from gateway.api.requests import Admitted, WindowOf
-from gateway.login import openid
+from gateway.login import linked, openid
 
 router = APIRouter(tags=["log-in"])
 back = APIRouter(tags=["log-in"])
@@ -27,12 +26,7 @@ IDENTITY: dict[str, Any] = {
     "used_at": "2015-10-23T01:00:00Z",
 }
 ONWARD: dict[str, Any] = {"responses": {303: {"description": "On its way; `Location` says where"}}}
-BACK: dict[str, Any] = {
-    "responses": {
-        **ONWARD["responses"],
-        409: {"description": "Linked to another account", "content": {problems.MEDIA_TYPE: {}}},
-    }
-}
+BACK: dict[str, Any] = {"responses": {**ONWARD["responses"], **openapi.conflict("Linked to another account")}}
 Given = Annotated[str | None, Query(max_length=openid.LONGEST)]
 
 
@@ -77,7 +71,9 @@ async def openid_callback(
 
 
 @router.post(
-    "/account/openid/link", summary="Link an identity to your account", **openapi.answers({"url": "https://…"})
+    "/account/openid/link",
+    summary="Link an identity to your account",
+    **openapi.answers("OnwardAddress", {"url": "https://…"}),
 )
 async def link_openid(window: WindowOf, caller: Admitted, onward: Onward) -> Response:
     """Send the browser to `url`; when it comes back, the identity is linked."""
@@ -87,15 +83,19 @@ async def link_openid(window: WindowOf, caller: Admitted, onward: Onward) -> Res
     return response
 
 
-@router.get("/account/openid", summary="Identities linked to your account", **openapi.answers({"items": [IDENTITY]}))
+@router.get(
+    "/account/openid",
+    summary="Identities linked to your account",
+    **openapi.answers("Credentials", {"items": [IDENTITY]}),
+)
 async def list_openid(window: WindowOf, caller: Admitted) -> Response:
-    return replies.json(await openid.listed(window, caller))
+    return replies.json(await linked.listed(window, caller, openid.LINKED))
 
 
 @router.delete("/account/openid/{credential}", status_code=204, summary="Take an identity from your account")
 async def unlink_openid(window: WindowOf, caller: Admitted, credential: CredentialId) -> Response:
     """At once, with the sessions it opened, but for the one in use."""
-    await openid.unlink(window, caller, credential)
+    await linked.unlink(window, caller, credential, openid.LINKED)
     return Response(status_code=204)
 
 

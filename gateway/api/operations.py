@@ -7,10 +7,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 
 from declarations.errors import BadRequest
-from gateway import ask
 from gateway.api import keys, openapi, repairs, replies, vault
-from gateway.api.requests import Admitted, WindowOf
+from gateway.api.requests import DECLARATION_TYPES, Admitted, WindowOf
 from gateway.operations import browser, documents, programs, stuck
+from gateway.operations.faults import operator_faults
 from gateway.operations.queues import queues
 
 router = APIRouter(prefix="/operations", tags=["operations"])
@@ -68,25 +68,23 @@ STUCK: dict[str, Any] = {
     ],
     "next": None,
 }
-BYTES: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"application/octet-stream": {}}, "description": "The stored bytes"}
-}
+XML = openapi.stored("application/xml")
 
 
-@router.get("/answers", summary="Answers kept aside, and messages that are stuck")
+@router.get("/answers", summary="Answers kept aside, and messages that are stuck", **openapi.answers("KeptAside"))
 async def list_faults(window: WindowOf) -> Response:
     """Unknown codes, unreadable or unmatched answers, parked messages: as they came, never guessed."""
-    return replies.json(await ask.operator_faults(window))
+    return replies.json(await operator_faults(window))
 
 
-@router.get("/queues", summary="What waits, per agency", **openapi.answers(QUEUES))
+@router.get("/queues", summary="What waits, per agency", **openapi.answers("Queues", QUEUES))
 async def list_queues(window: WindowOf) -> Response:
     """`urgent` and `ordinary` wait to be sent, `under_way` are being sent, `held` are an operator's, `waiting` need another
     agency's number. Ages in seconds. `…_before`: not since then, and farther back was not looked."""
     return replies.json(await queues(window))
 
 
-@router.get("/stuck", summary="Declarations that do not move", **openapi.answers(STUCK))
+@router.get("/stuck", summary="Declarations that do not move", **openapi.answers("StuckMessages", STUCK))
 async def list_stuck(
     window: WindowOf,
     agency: OneAgency = None,
@@ -98,13 +96,17 @@ async def list_stuck(
     return replies.json(await stuck.stuck(window, agency, minutes, cursor, limit))
 
 
-@router.get("/silent", summary="Agencies past their time", **openapi.answers(STUCK))
+@router.get("/silent", summary="Agencies past their time", **openapi.answers("StuckMessages", STUCK))
 async def list_silent(window: WindowOf, agency: OneAgency = None, cursor: Cursor = None, limit: Limit = 50) -> Response:
     """Messages whose agency should have said the next thing by `expected_by`, counted on its working calendar."""
     return replies.json(await stuck.silent(window, agency, cursor, limit))
 
 
-@router.get("/messages", summary="Messages an operator must see to, or all of one declaration")
+@router.get(
+    "/messages",
+    summary="Messages an operator must see to, or all of one declaration",
+    **openapi.answers("StuckOrAllOfDeclaration", STUCK),
+)
 async def list_messages(
     window: WindowOf,
     operator: Admitted,
@@ -121,23 +123,29 @@ async def list_messages(
     return replies.json(await browser.of_declaration(window, operator, declaration))
 
 
-@router.get("/messages/{message_id}", summary="One agency message, stage by stage")
+@router.get(
+    "/messages/{message_id}", summary="One agency message, stage by stage", **openapi.answers("AgencyMessageStages")
+)
 async def get_message(window: WindowOf, operator: Admitted, message_id: MessageId) -> Response:
     """The form it was made from, its bytes, every attempt, the answers to it, what operators did. Looking is journalled."""
     return replies.json(await browser.message(window, operator, message_id))
 
 
-@router.get("/messages/{message_id}/body", summary="Its exact bytes", responses=BYTES)
+@router.get("/messages/{message_id}/body", summary="Its exact bytes", **XML)
 async def get_message_body(window: WindowOf, operator: Admitted, message_id: MessageId) -> Response:
     return replies.document(*await browser.message_body(window, operator, message_id))
 
 
-@router.get("/messages/{message_id}/form", summary="The trader's form it was made from, byte for byte", responses=BYTES)
+@router.get(
+    "/messages/{message_id}/form",
+    summary="The trader's form it was made from, byte for byte",
+    **openapi.stored(*DECLARATION_TYPES),
+)
 async def get_message_form(window: WindowOf, operator: Admitted, message_id: MessageId) -> Response:
     return replies.document(*await browser.message_form(window, operator, message_id))
 
 
-@router.get("/documents", summary="Documents of agencies that are not done")
+@router.get("/documents", summary="Documents of agencies that are not done", **openapi.answers("Documents"))
 async def list_documents(
     window: WindowOf,
     state: Annotated[str | None, Query(max_length=40, description="received, waiting or quarantined")] = None,
@@ -149,18 +157,18 @@ async def list_documents(
     return replies.json(await documents.listed(window, state, agency, cursor, limit))
 
 
-@router.get("/documents/{inbox_id}", summary="One document of an agency")
+@router.get("/documents/{inbox_id}", summary="One document of an agency", **openapi.answers("DocumentRead"))
 async def get_document(window: WindowOf, operator: Admitted, inbox_id: InboxId) -> Response:
     """Its state, what the tables in force read in it, what was taken up from it. Looking is journalled."""
     return replies.json(await browser.document(window, operator, inbox_id))
 
 
-@router.get("/documents/{inbox_id}/body", summary="Its exact bytes", responses=BYTES)
+@router.get("/documents/{inbox_id}/body", summary="Its exact bytes", **XML)
 async def get_document_body(window: WindowOf, operator: Admitted, inbox_id: InboxId) -> Response:
     return replies.document(*await browser.document_body(window, operator, inbox_id))
 
 
-@router.get("/processes", summary="The running programs")
+@router.get("/processes", summary="The running programs", **openapi.answers("Processes"))
 async def list_processes(window: WindowOf) -> Response:
     """By their last sign of life; clocks off by more than 5 s and programs silent for more than 60 s are flagged."""
     return replies.json(await programs.processes(window))

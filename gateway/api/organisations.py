@@ -60,7 +60,7 @@ class PapersGiven(BaseModel):
         )
 
 
-class Change(BaseModel):
+class OrganisationChange(BaseModel):
     """What is to be different; what is left out stays. `separate_duties`: nobody keys, reviews and signs the same filing."""
 
     model_config = ConfigDict(extra="forbid")
@@ -70,22 +70,26 @@ class Change(BaseModel):
     separate_duties: bool | None = None
 
 
-@router.get("", summary="Your organisation", **openapi.answers(ORGANISATION))
+@router.get("", summary="Your organisation", **openapi.answers("Organisation", ORGANISATION))
 async def get_organisation(window: WindowOf, caller: Admitted) -> Response:
     return replies.json(await own.show(window, caller))
 
 
-@router.patch("", summary="Change your organisation", **openapi.answers(ORGANISATION))
-async def change_organisation(window: WindowOf, caller: Admitted, change: Change) -> Response:
+@router.patch("", summary="Change your organisation", **openapi.answers("Organisation", ORGANISATION))
+async def change_organisation(window: WindowOf, caller: Admitted, change: OrganisationChange) -> Response:
     return replies.json(await own.change(window, caller, own.Change(**change.model_dump())))
 
 
-@router.get("/papers", summary="Your organisation's papers (企业资质)", **openapi.answers(PAPERS))
+@router.get("/papers", summary="Your organisation's papers (企业资质)", **openapi.answers("Papers", PAPERS))
 async def get_papers(window: WindowOf, caller: Admitted) -> Response:
     return replies.json(await papers.own(window, caller))
 
 
-@router.put("/papers", summary="Enter your organisation's papers", **openapi.answers(PAPERS))
+@router.put(
+    "/papers",
+    summary="Enter your organisation's papers",
+    **openapi.answers("Papers", PAPERS, openapi.conflict("Verified for another organisation")),
+)
 async def put_papers(window: WindowOf, caller: Admitted, given: PapersGiven) -> Response:
     """Replaces them. Check digits are verified; when a name or number changes, the operator has to verify them again."""
     return replies.json(await papers.put(window, caller, given.told()))

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from declarations.errors import BadRequest
-from gateway import problems
 from gateway.api import openapi, replies
 from gateway.api.requests import Admitted, WindowOf
 from gateway.organisations import invitations, people
@@ -42,17 +41,13 @@ INVITATION: dict[str, Any] = {
     "expires_at": "2015-10-30T01:00:00Z",
 }
 INVITED: dict[str, Any] = {**INVITATION, "token": "owi_…"}
-MADE: dict[int | str, dict[str, Any]] = {
-    201: {"description": "The token is shown once", "content": {"application/json": {"example": INVITED}}}
-}
 JOINED: dict[str, Any] = {
     "organisation": {"id": "O01…", "name": "上海某进出口有限公司"},
     "login": "wang",
     "roles": ["keyer"],
 }
-CONFLICT: dict[int | str, dict[str, Any]] = {
-    409: {"description": "It is somebody's, or its state does not allow this", "content": {problems.MEDIA_TYPE: {}}}
-}
+CONFLICT = openapi.conflict("It is somebody's, or its state does not allow this")
+MADE = openapi.answers("InvitationMade", INVITED, CONFLICT, status=201, words="The token is shown once")
 
 
 class PersonGiven(BaseModel):
@@ -69,7 +64,7 @@ class PersonGiven(BaseModel):
         return Newcomer(self.login, self.name, self.email, self.password.get_secret_value())
 
 
-class Change(BaseModel):
+class PersonChange(BaseModel):
     """Other roles, or `"state": "removed"` to end the membership."""
 
     model_config = ConfigDict(extra="forbid")
@@ -101,7 +96,7 @@ class Joined(BaseModel):
     token: Token
 
 
-@router.get("/organisation/people", summary="People", **openapi.answers({"items": [PERSON], "next": None}))
+@router.get("/organisation/people", summary="People", **openapi.answers("People", {"items": [PERSON]}))
 async def list_people(window: WindowOf, caller: Admitted, cursor: Cursor = None, limit: Limit = 50) -> Response:
     return replies.json(await people.listed(window, caller, cursor=cursor, limit=limit))
 
@@ -109,9 +104,9 @@ async def list_people(window: WindowOf, caller: Admitted, cursor: Cursor = None,
 @router.patch(
     "/organisation/people/{person_id}",
     summary="Give other roles, or remove",
-    responses={**openapi.answers(PERSON)["responses"], **CONFLICT},
+    **openapi.answers("Person", PERSON, CONFLICT),
 )
-async def change_person(window: WindowOf, caller: Admitted, person_id: PersonId, change: Change) -> Response:
+async def change_person(window: WindowOf, caller: Admitted, person_id: PersonId, change: PersonChange) -> Response:
     """Both at once: roles count from the next request on; with a membership its sessions end, and the keys and open invitations
     the person made. The last administrator stays."""
     if (change.roles is None) == (change.state is None):
@@ -121,19 +116,14 @@ async def change_person(window: WindowOf, caller: Admitted, person_id: PersonId,
     return replies.json(await people.set_roles(window, caller, person_id, change.roles))
 
 
-@router.post(
-    "/organisation/invitations",
-    status_code=201,
-    summary="Invite somebody",
-    responses={**MADE, **CONFLICT},
-)
+@router.post("/organisation/invitations", status_code=201, summary="Invite somebody", **MADE)
 async def invite_person(window: WindowOf, caller: Admitted, invited: Invited) -> Response:
     """The window sends no mail: hand the token on yourself. It opens once, within seven days."""
     return replies.json(await invitations.invite(window, caller, invited.email, invited.roles), 201)
 
 
 @router.get(
-    "/organisation/invitations", summary="Invitations", **openapi.answers({"items": [INVITATION], "next": None})
+    "/organisation/invitations", summary="Invitations", **openapi.answers("Invitations", {"items": [INVITATION]})
 )
 async def list_invitations(window: WindowOf, caller: Admitted, cursor: Cursor = None, limit: Limit = 50) -> Response:
     return replies.json(await invitations.listed(window, caller, cursor=cursor, limit=limit))
@@ -142,7 +132,7 @@ async def list_invitations(window: WindowOf, caller: Admitted, cursor: Cursor = 
 @router.delete(
     "/organisation/invitations/{invitation_id}",
     summary="Withdraw an invitation",
-    responses={**openapi.answers({**INVITATION, "state": "withdrawn"})["responses"], **CONFLICT},
+    **openapi.answers("Invitation", {**INVITATION, "state": "withdrawn"}, CONFLICT),
 )
 async def withdraw_invitation(window: WindowOf, caller: Admitted, invitation_id: InvitationId) -> Response:
     return replies.json(await invitations.withdraw(window, caller, invitation_id))
@@ -152,10 +142,7 @@ async def withdraw_invitation(window: WindowOf, caller: Admitted, invitation_id:
     "/invitations/accept",
     status_code=201,
     summary="Accept an invitation with a new account",
-    responses={
-        201: {"description": "The account is made", "content": {"application/json": {"example": JOINED}}},
-        **CONFLICT,
-    },
+    **openapi.answers("Membership", JOINED, CONFLICT, status=201, words="The account is made"),
 )
 async def accept_invitation(window: WindowOf, accepted: Accepted) -> Response:
     return replies.json(await invitations.accept(window, accepted.token.get_secret_value(), accepted.told()), 201)
@@ -164,7 +151,7 @@ async def accept_invitation(window: WindowOf, accepted: Accepted) -> Response:
 @router.post(
     "/invitations/join",
     summary="Accept an invitation with the account you have",
-    responses={**openapi.answers(JOINED)["responses"], **CONFLICT},
+    **openapi.answers("Membership", JOINED, CONFLICT),
 )
 async def join_organisation(window: WindowOf, caller: Admitted, joined: Joined) -> Response:
     """Then change over to it with `POST /session/organisation`."""

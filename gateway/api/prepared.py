@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from gateway import mandates, prepared, problems
+from gateway import mandates, prepared
 from gateway.api import openapi, replies
-from gateway.api.requests import Admitted, WindowOf, read_declaration
+from gateway.api.requests import DECLARATION_TYPES, Admitted, WindowOf, read_declaration
 from gateway.organisations import prefill
 
 router = APIRouter(tags=["prepared"])
@@ -57,14 +57,12 @@ PREFILLED: dict[str, Any] = {
     ],
     "on_behalf_of": None,
 }
-CONFLICT: dict[int | str, dict[str, Any]] = {
-    409: {"description": "Its state does not allow this, or it was changed", "content": {problems.MEDIA_TYPE: {}}}
-}
-_TAKES = openapi.takes_declaration(PREPARED)
-_KEYED: dict[str, Any] = {
-    "responses": {status: words for status, words in _TAKES["responses"].items() if status in (413, 415)},
-    "openapi_extra": {"requestBody": _TAKES["openapi_extra"]["requestBody"]},
-}
+CONFLICT = openapi.conflict("Its state does not allow this, or it was changed")
+
+
+def _keyed(answered: openapi.Documented) -> dict[str, Any]:
+    """Route arguments of an address that takes a form which is not filed yet."""
+    return {**openapi.FORM_TAKEN, "responses": {**openapi.FORM_TAKEN["responses"], **answered}}
 
 
 class Looked(BaseModel):
@@ -83,7 +81,9 @@ class Returned(BaseModel):
     note: str = Field(min_length=1, max_length=1000)
 
 
-@router.get("/forms/{form}/prefill", summary="What your papers fill of a form", **openapi.answers(PREFILLED))
+@router.get(
+    "/forms/{form}/prefill", summary="What your papers fill of a form", **openapi.answers("Prefilled", PREFILLED)
+)
 async def get_prefill(
     window: WindowOf,
     caller: Admitted,
@@ -92,18 +92,22 @@ async def get_prefill(
     on_behalf_of: Annotated[
         str | None, Query(alias="for", max_length=64, description="Under a mandate: whose goods they are")
     ] = None,
+    bill: Annotated[
+        str | None,
+        Query(max_length=32, description="Number of a transport document: what the ship's manifest says of it"),
+    ] = None,
 ) -> Response:
-    """`certainty` `fact`: the item says just this; `usual`: look at it."""
-    return replies.json(await prefill.prefill(window, caller, form, direction, on_behalf_of))
+    """`certainty` `fact`: the item says just this; `usual`: look at it. With `bill`, ship, voyage and containers come from the
+    manifest of a live call; only the whole number finds it, and only what stands under it is told."""
+    return replies.json(await prefill.prefill(window, caller, form, direction, on_behalf_of, bill))
 
 
-@router.post("/prepared", status_code=201, summary="Key a form (录入)", **{
-    **_KEYED,
-    "responses": {
-        **_KEYED["responses"],
-        201: {"description": "Kept, not filed", "content": {"application/json": {"example": PREPARED}}},
-    },
-})  # fmt: skip
+@router.post(
+    "/prepared",
+    status_code=201,
+    summary="Key a form (录入)",
+    **_keyed({201: openapi.shown("Prepared", PREPARED, "Kept, not filed")}),
+)
 async def prepare_filing(
     request: Request,
     window: WindowOf,
@@ -119,7 +123,7 @@ async def prepare_filing(
     return replies.json(await prepared.prepare(window, caller, body, media_type, corrects=corrects), 201)
 
 
-@router.get("/prepared", summary="Prepared filings", **openapi.answers({"items": [PREPARED], "next": None}))
+@router.get("/prepared", summary="Prepared filings", **openapi.answers("PreparedFilings", {"items": [PREPARED]}))
 async def list_prepared(
     window: WindowOf,
     caller: Admitted,
@@ -131,7 +135,11 @@ async def list_prepared(
     return replies.json(await prepared.listed(window, caller, state=state, cursor=cursor, limit=limit))
 
 
-@router.get("/prepared/{prepared_id}", summary="One of them, with its faults of today", **openapi.answers(PREPARED))
+@router.get(
+    "/prepared/{prepared_id}",
+    summary="One of them, with its faults of today",
+    **openapi.answers("Prepared", PREPARED),
+)
 async def get_prepared(window: WindowOf, caller: Admitted, prepared_id: PreparedId) -> Response:
     return replies.json(await prepared.one(window, caller, prepared_id))
 
@@ -139,7 +147,7 @@ async def get_prepared(window: WindowOf, caller: Admitted, prepared_id: Prepared
 @router.get(
     "/prepared/{prepared_id}/form",
     summary="The form as it was keyed",
-    responses={200: {"description": "The exact bytes", "content": {"application/json": {}, "application/xml": {}}}},
+    **openapi.stored(*DECLARATION_TYPES),
 )
 async def get_prepared_form(window: WindowOf, caller: Admitted, prepared_id: PreparedId) -> Response:
     body, media_type = await prepared.form(window, caller, prepared_id)
@@ -147,9 +155,11 @@ async def get_prepared_form(window: WindowOf, caller: Admitted, prepared_id: Pre
     return replies.document(body, media_type, f"{prepared_id}.{suffix}")
 
 
-@router.put("/prepared/{prepared_id}", summary="Key it again", **{
-    **_KEYED, "responses": {**_KEYED["responses"], **openapi.answers(PREPARED)["responses"], **CONFLICT},
-})  # fmt: skip
+@router.put(
+    "/prepared/{prepared_id}",
+    summary="Key it again",
+    **_keyed({200: openapi.shown("Prepared", PREPARED), **CONFLICT}),
+)
 async def change_prepared(request: Request, window: WindowOf, caller: Admitted, prepared_id: PreparedId) -> Response:
     """Before it is reviewed, or after it was returned."""
     body, media_type = await read_declaration(request)
@@ -159,7 +169,7 @@ async def change_prepared(request: Request, window: WindowOf, caller: Admitted, 
 @router.post(
     "/prepared/{prepared_id}/review",
     summary="Find it right (复核)",
-    responses={**openapi.answers({**PREPARED, "state": "reviewed"})["responses"], **CONFLICT},
+    **openapi.answers("Prepared", {**PREPARED, "state": "reviewed"}, {**CONFLICT, **openapi.INVALID}),
 )
 async def review_prepared(window: WindowOf, caller: Admitted, prepared_id: PreparedId, looked: Looked) -> Response:
     """`422` with all faults when nobody could file it."""
@@ -169,7 +179,7 @@ async def review_prepared(window: WindowOf, caller: Admitted, prepared_id: Prepa
 @router.post(
     "/prepared/{prepared_id}/return",
     summary="Return it to its keyer (退回)",
-    responses={**openapi.answers({**PREPARED, "state": "returned"})["responses"], **CONFLICT},
+    **openapi.answers("Prepared", {**PREPARED, "state": "returned"}, CONFLICT),
 )
 async def return_prepared(window: WindowOf, caller: Admitted, prepared_id: PreparedId, why: Returned) -> Response:
     return replies.json(await prepared.give_back(window, caller, prepared_id, why.note))
@@ -179,10 +189,7 @@ async def return_prepared(window: WindowOf, caller: Admitted, prepared_id: Prepa
     "/prepared/{prepared_id}/file",
     status_code=202,
     summary="Sign and file it (申报)",
-    responses={
-        202: {"description": "Kept, and queued", "content": {"application/json": {"example": openapi.FILED}}},
-        **CONFLICT,
-    },
+    responses={**openapi.ACCEPTED, **CONFLICT, **openapi.INVALID},
 )
 async def file_prepared(window: WindowOf, caller: Admitted, prepared_id: PreparedId, looked: Looked) -> Response:
     """As `POST /declarations`, or a correction where it was keyed as one. `409` when it is filed already."""
@@ -192,7 +199,7 @@ async def file_prepared(window: WindowOf, caller: Admitted, prepared_id: Prepare
 @router.post(
     "/prepared/{prepared_id}/drop",
     summary="Give it up (作废)",
-    responses={**openapi.answers({**PREPARED, "state": "dropped"})["responses"], **CONFLICT},
+    **openapi.answers("Prepared", {**PREPARED, "state": "dropped"}, CONFLICT),
 )
 async def drop_prepared(window: WindowOf, caller: Admitted, prepared_id: PreparedId) -> Response:
     return replies.json(await prepared.drop(window, caller, prepared_id))

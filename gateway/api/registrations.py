@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from gateway import problems
 from gateway.api import openapi, replies
 from gateway.api.organisations import PAPERS, PapersGiven
 from gateway.api.persons import MADE, Email, PersonGiven
+from gateway.api.repairs import Why
 from gateway.api.requests import Admitted, WindowOf
 from gateway.organisations import oversight, papers, registration
 
@@ -21,7 +21,6 @@ OrganisationId = Annotated[str, Path(max_length=64, examples=["O01…"])]
 RegistrationId = Annotated[str, Path(max_length=64, examples=["R01…"])]
 Cursor = Annotated[str | None, Query(max_length=64, description="`next` of the page before")]
 Limit = Annotated[int, Query(ge=1, le=200)]
-Reason = Annotated[str, Field(max_length=500)]
 _ID = "R01KAHJ3R6V0N7E9QK2M4T8WXYZ"
 ASKED: dict[str, Any] = {"id": _ID, "state": "pending", "state_zh": "待审核", "state_en": "waits for the operator"}
 DECIDED: dict[str, Any] = {"id": _ID, "state": "approved", "organisation_id": "O01KAHJ3R6V0N7E9QK2M4T8WXYA"}
@@ -33,9 +32,7 @@ ORGANISATION: dict[str, Any] = {
     "state": "active",
     "separate_duties": False,
 }
-CONFLICT: dict[int | str, dict[str, Any]] = {
-    409: {"description": "Its state does not allow this, or it is another's", "content": {problems.MEDIA_TYPE: {}}}
-}
+CONFLICT = openapi.conflict("Its state does not allow this, or it is another's")
 
 
 class Application(BaseModel):
@@ -50,20 +47,12 @@ class Application(BaseModel):
     person: PersonGiven
 
 
-class Approval(BaseModel):
+class Approving(BaseModel):
     """`papers_verified`: the registrar has compared the papers with the registers."""
 
     model_config = ConfigDict(extra="forbid")
 
     papers_verified: bool = False
-
-
-class Why(BaseModel):
-    """The reason, for the journal."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    reason: Reason = ""
 
 
 class Seen(BaseModel):
@@ -86,7 +75,7 @@ class First(BaseModel):
     "/registrations",
     status_code=202,
     summary="Ask to be let in (注册)",
-    responses={202: {"description": "Kept for the operator", "content": {"application/json": {"example": ASKED}}}},
+    **openapi.answers("RegistrationAsked", ASKED, status=202, words="Kept for the operator"),
 )
 async def register_organisation(window: WindowOf, asked: Application) -> Response:
     """Nothing is reserved and nothing is looked up: the answer is the same whether the log-in is somebody's or not. Once the
@@ -97,7 +86,9 @@ async def register_organisation(window: WindowOf, asked: Application) -> Respons
     return replies.json(await registration.register(window, wish), 202)
 
 
-@router.get("/operations/registrations", summary="Registrations", **openapi.answers({"items": [ASKED], "next": None}))
+@router.get(
+    "/operations/registrations", summary="Registrations", **openapi.answers("Registrations", {"items": [ASKED]})
+)
 async def list_registrations(
     window: WindowOf,
     caller: Admitted,
@@ -112,10 +103,10 @@ async def list_registrations(
 @router.post(
     "/operations/registrations/{registration_id}/approve",
     summary="Let an organisation in",
-    responses={**openapi.answers(DECIDED)["responses"], **CONFLICT},
+    **openapi.answers("RegistrationDecided", DECIDED, CONFLICT),
 )
 async def approve_registration(
-    window: WindowOf, caller: Admitted, registration_id: RegistrationId, approval: Approval
+    window: WindowOf, caller: Admitted, registration_id: RegistrationId, approval: Approving
 ) -> Response:
     found = await registration.approve(window, caller, registration_id, verified=approval.papers_verified)
     return replies.json(found)
@@ -124,7 +115,7 @@ async def approve_registration(
 @router.post(
     "/operations/registrations/{registration_id}/refuse",
     summary="Refuse a registration",
-    responses={**openapi.answers({**DECIDED, "state": "refused", "organisation_id": None})["responses"], **CONFLICT},
+    **openapi.answers("RegistrationDecided", {"id": _ID, "state": "refused"}, CONFLICT),
 )
 async def refuse_registration(
     window: WindowOf, caller: Admitted, registration_id: RegistrationId, why: Why
@@ -132,7 +123,9 @@ async def refuse_registration(
     return replies.json(await registration.decline(window, caller, registration_id, why.reason))
 
 
-@router.get("/operations/organisations", summary="Organisations", **openapi.answers({"items": [ORGANISATION]}))
+@router.get(
+    "/operations/organisations", summary="Organisations", **openapi.answers("Organisations", {"items": [ORGANISATION]})
+)
 async def list_organisations(
     window: WindowOf,
     state: Literal["active", "suspended"] | None = None,
@@ -145,7 +138,7 @@ async def list_organisations(
 @router.get(
     "/operations/organisations/{organisation_id}",
     summary="One organisation with its papers",
-    **openapi.answers({**ORGANISATION, "papers": PAPERS, "administrators": 1}),
+    **openapi.answers("OrganisationSeen", {**ORGANISATION, "papers": PAPERS, "administrators": 1}),
 )
 async def get_any_organisation(window: WindowOf, caller: Admitted, organisation_id: OrganisationId) -> Response:
     return replies.json(await oversight.one(window, caller, organisation_id))
@@ -154,7 +147,7 @@ async def get_any_organisation(window: WindowOf, caller: Admitted, organisation_
 @router.post(
     "/operations/organisations/{organisation_id}/suspend",
     summary="Suspend an organisation",
-    responses={**openapi.answers({**ORGANISATION, "state": "suspended"})["responses"], **CONFLICT},
+    **openapi.answers("Organisation", {**ORGANISATION, "state": "suspended"}, CONFLICT),
 )
 async def suspend_organisation(
     window: WindowOf, caller: Admitted, organisation_id: OrganisationId, why: Why
@@ -166,7 +159,7 @@ async def suspend_organisation(
 @router.post(
     "/operations/organisations/{organisation_id}/restore",
     summary="End a suspension",
-    responses={**openapi.answers(ORGANISATION)["responses"], **CONFLICT},
+    **openapi.answers("Organisation", ORGANISATION, CONFLICT),
 )
 async def restore_organisation(
     window: WindowOf, caller: Admitted, organisation_id: OrganisationId, why: Why
@@ -178,7 +171,7 @@ async def restore_organisation(
 @router.post(
     "/operations/organisations/{organisation_id}/papers/verify",
     summary="Note that papers were compared with the registers",
-    responses={**openapi.answers(PAPERS)["responses"], **CONFLICT},
+    **openapi.answers("Papers", PAPERS, CONFLICT),
 )
 async def verify_papers(window: WindowOf, caller: Admitted, organisation_id: OrganisationId, seen: Seen) -> Response:
     """Of the papers as they were at `updated_at`; `409` when they were changed since."""
@@ -189,7 +182,7 @@ async def verify_papers(window: WindowOf, caller: Admitted, organisation_id: Org
     "/operations/organisations/{organisation_id}/invitations",
     status_code=201,
     summary="Invite the first administrator",
-    responses={**MADE, **CONFLICT},
+    **MADE,
 )
 async def invite_first(window: WindowOf, caller: Admitted, organisation_id: OrganisationId, whom: First) -> Response:
     """Only where there is none: agencies, the operators, an organisation that lost its last."""

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from gateway import problems
 from gateway.api import openapi, replies
 from gateway.api.requests import Admitted, WindowOf
 from gateway.operations import approvals, control, keeping, replay
@@ -29,7 +28,8 @@ APPROVAL: dict[str, Any] = {
     "asked_by": "default",
     "decided_by": None,
 }
-CONFLICT: dict[str, Any] = {"description": "Its state does not allow this", "content": {problems.MEDIA_TYPE: {}}}
+DECIDED = openapi.answers("Approval", {**APPROVAL, "state": "done"}, openapi.conflict())
+CONTROLLED = openapi.answers("AgencyControl", {"agency": "customs"}, openapi.conflict())
 
 
 class _Body(BaseModel):
@@ -46,10 +46,14 @@ class Wish(_Body):
 
 
 class Why(_Body):
+    """The reason, for the journal."""
+
     reason: str = Field(default="", max_length=500)
 
 
 class Reason(_Body):
+    """The reason, without which it is not done."""
+
     reason: str = Field(max_length=500)
 
 
@@ -68,16 +72,12 @@ class Batch(_Body):
     limit: int = Field(default=500, ge=1, le=2_000)
 
 
-def _asked(example: dict[str, Any]) -> dict[str, Any]:
-    shown = {"description": "Asked; a second operator decides", "content": {"application/json": {"example": example}}}
-    return {"responses": {202: shown, 409: CONFLICT}}
-
-
-def _changes(example: dict[str, Any]) -> dict[str, Any]:
-    return {"responses": {**openapi.answers(example)["responses"], 409: CONFLICT}}
-
-
-@router.post("/approvals", status_code=202, summary="Ask for an act that two must agree on", **_asked(APPROVAL))
+@router.post(
+    "/approvals",
+    status_code=202,
+    summary="Ask for an act that two must agree on",
+    **openapi.answers("Approval", APPROVAL, openapi.conflict(), status=202, words="Asked; a second operator decides"),
+)
 async def ask_approval(window: WindowOf, operator: Admitted, wish: Wish) -> Response:
     """`resend`: a message that is parked or in doubt goes again, unchanged. `release`: the agency has it. `requeue`: a
     quarantined or waiting document is taken up again. `retention`: what is past its term is removed.
@@ -86,7 +86,7 @@ async def ask_approval(window: WindowOf, operator: Admitted, wish: Wish) -> Resp
     return replies.json(await approvals.ask(window, operator, wish.act, wish.target, wish.reason), 202)
 
 
-@router.get("/approvals", summary="What was asked")
+@router.get("/approvals", summary="What was asked", **openapi.answers("Approvals", {"items": [APPROVAL]}))
 async def list_approvals(
     window: WindowOf,
     state: Annotated[str | None, Query(max_length=20, description="pending, done, refused or withdrawn")] = None,
@@ -97,55 +97,59 @@ async def list_approvals(
     return replies.json(await approvals.listed(window, state, cursor, limit))
 
 
-@router.get("/approvals/{approval_id}", summary="One approval", **openapi.answers(APPROVAL))
+@router.get("/approvals/{approval_id}", summary="One approval", **openapi.answers("Approval", APPROVAL))
 async def get_approval(window: WindowOf, approval_id: ApprovalId) -> Response:
     return replies.json(await approvals.get(window, approval_id))
 
 
-@router.post("/approvals/{approval_id}/grant", summary="Grant it: it is done at once", **_changes(APPROVAL))
+@router.post("/approvals/{approval_id}/grant", summary="Grant it: it is done at once", **DECIDED)
 async def grant_approval(window: WindowOf, operator: Admitted, approval_id: ApprovalId) -> Response:
     """By another operator than the one who asked (`403` else). `409` when it is decided, or cannot be done any more."""
     return replies.json(await approvals.grant(window, operator, approval_id))
 
 
-@router.post("/approvals/{approval_id}/refuse", summary="Refuse it, or take back one's own", **_changes(APPROVAL))
+@router.post("/approvals/{approval_id}/refuse", summary="Refuse it, or take back one's own", **DECIDED)
 async def refuse_approval(
     window: WindowOf, operator: Admitted, approval_id: ApprovalId, why: Why | None = None
 ) -> Response:
     return replies.json(await approvals.refuse(window, operator, approval_id, why.reason if why else ""))
 
 
-@router.post("/agencies/{agency}/pause", summary="Send nothing to an agency", **_changes({"agency": "customs"}))
+@router.post("/agencies/{agency}/pause", summary="Send nothing to an agency", **CONTROLLED)
 async def pause_agency(window: WindowOf, operator: Admitted, agency: Agency, why: Reason) -> Response:
     """Filings are taken and answers too; traders see nothing of it but that their message is not sent yet."""
     return replies.json(await control.pause(window, operator, agency, why.reason))
 
 
-@router.post("/agencies/{agency}/resume", summary="Send again", **_changes({"agency": "customs"}))
+@router.post("/agencies/{agency}/resume", summary="Send again", **CONTROLLED)
 async def resume_agency(window: WindowOf, operator: Admitted, agency: Agency, why: Reason) -> Response:
     """Ends a pause, and closes the circuit breaker."""
     return replies.json(await control.resume(window, operator, agency, why.reason))
 
 
-@router.post("/agencies/{agency}/test", summary="Does the channel answer?")
+@router.post("/agencies/{agency}/test", summary="Does the channel answer?", **openapi.answers("ChannelTest"))
 async def test_channel(window: WindowOf, agency: Agency) -> Response:
     """Reaches for the agency as sending would, from this process, without sending. `ok` says what came of it."""
     return replies.json(await control.test(window, agency))
 
 
-@router.post("/replay", summary="Read stored answers again by the tables in force")
+@router.post(
+    "/replay",
+    summary="Read stored answers again by the tables in force",
+    **openapi.answers("Replayed", {"counts": {"read": 12, "unchanged": 12}}),
+)
 async def replay_answers(window: WindowOf, operator: Admitted, what: Replay) -> Response:
     """What was taken changes nothing; what is understood, readable or matched by now takes effect. Counts what became of them."""
     return replies.json(await replay.replay(window, operator, **what.model_dump()))
 
 
-@router.post("/archive", summary="Archive ended declarations")
+@router.post("/archive", summary="Archive ended declarations", **openapi.answers("Archived"))
 async def archive_declarations(window: WindowOf, operator: Admitted, batch: Batch | None = None) -> Response:
     """Writes what is ended and due to archive files; removes nothing."""
     return replies.json(await keeping.archive(window, operator, (batch or Batch()).limit))
 
 
-@router.get("/retention", summary="What is past its term (dry run)")
+@router.get("/retention", summary="What is past its term (dry run)", **openapi.answers("DueForRemoval"))
 async def due_for_removal(window: WindowOf, limit: Annotated[int, Query(ge=1, le=2_000)] = 500) -> Response:
     """Removes nothing. To remove, ask for `retention` under `/approvals`."""
     return replies.json(await keeping.due_for_removal(window, limit))

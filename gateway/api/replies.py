@@ -10,7 +10,7 @@ import structlog
 from fastapi import Response
 
 from gateway import problems
-from gateway.submit import Reply
+from gateway.repeating import Reply
 
 
 def json(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

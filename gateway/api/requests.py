@@ -9,8 +9,8 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.exceptions import HTTPException
 
-from declarations.errors import BadRequest, Forbidden, TooLarge
-from gateway import access
+from declarations.errors import AnotherAgency, BadRequest, TooLarge
+from gateway import access, refusals
 from gateway.identity import Caller
 from gateway.login import sessions
 from gateway.login.recognising import Shown, recognised
@@ -61,13 +61,14 @@ async def admitted(
         uses=door.name != LOOKS_ONLY,
     )
     caller, left = await recognised(window, shown)
+    request.scope[refusals.CALLER] = caller
     if left is not None:
         request.scope[SESSION_LEFT] = left
     window.limiter.require_organisation(caller.organisation_id or f"{caller.kind} {caller.name}", address)
     only_checks = request.query_params.get("check_only", "").lower() in _TRUE
     access.require(caller.permissions, door.check_only if door.check_only and only_checks else door.permission)
     if caller.kind == "agency" and request.path_params.get("agency", caller.agency) != caller.agency:
-        raise Forbidden("you belong to another agency", "您不属于此机构")
+        raise AnotherAgency("you belong to another agency", "您不属于此机构")
     return caller
 
 

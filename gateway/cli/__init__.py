@@ -4,7 +4,22 @@ from __future__ import annotations
 
 import typer
 
-from gateway.cli import backup, codes, console, filing, forms, journal, keys, ops, receipts, server, tables, trial
+from gateway.cli import (
+    backup,
+    codes,
+    console,
+    filing,
+    forms,
+    journal,
+    keys,
+    ops,
+    papers,
+    receipts,
+    server,
+    sheets,
+    tables,
+    trial,
+)
 
 app = typer.Typer(
     cls=console.WordsGroup,
@@ -19,10 +34,12 @@ app.command()(forms.convert)
 app.command()(forms.explain)
 app.add_typer(tables.app, name="tables")
 app.add_typer(codes.app, name="codes")
+app.add_typer(sheets.app, name="sheet")
 app.add_typer(ops.app, name="ops")
 app.add_typer(keys.app, name="keys")
 app.add_typer(journal.app, name="journal")
 app.add_typer(receipts.app, name="receipt")
+app.add_typer(papers.app, name="certificate")
 app.command()(server.serve)
 app.command()(server.worker)
 app.command()(server.consume)

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 import aiohttp
 import orjson
 
+from adapters.pinning import pinned
 from declarations.errors import AgencyUnavailable, BadConfiguration
 
 API = "/api/v1"
@@ -28,13 +29,17 @@ class WindowRefused(Exception):
 class WindowClient:
     """A session with one window. Raises WindowRefused for its refusals, AgencyUnavailable when it cannot be reached."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, certificate: Path | None = None) -> None:
+        """`certificate`: the one that the window shows, where no authority need be asked about it."""
         self.url = url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {token}"}
+        self._trust = pinned(certificate)
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(headers=self._headers, timeout=aiohttp.ClientTimeout(total=60))
+        connector = aiohttp.TCPConnector(ssl=self._trust)
+        timeout = aiohttp.ClientTimeout(total=60)
+        self._session = aiohttp.ClientSession(headers=self._headers, timeout=timeout, connector=connector)
         return self
 
     async def __aexit__(
@@ -122,6 +127,11 @@ class WindowClient:
         try:
             async with self._session.request(method, self.url + path, data=body, headers=headers) as reply:
                 return reply.status, await reply.read()
+        except aiohttp.ServerFingerprintMismatch as error:
+            raise AgencyUnavailable(
+                f"what answers at {self.url} shows another certificate than ONEWINDOW_TLS_CERTIFICATE",
+                f"{self.url} 出示的证书与 ONEWINDOW_TLS_CERTIFICATE 不同",
+            ) from error
         except (aiohttp.ClientError, TimeoutError) as error:
             raise AgencyUnavailable(
                 f"no window answers at {self.url} ({error or type(error).__name__}); start it with `onewindow serve`",

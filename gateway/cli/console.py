@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
 
-from declarations.errors import InvalidDeclaration, NotFound, OnewindowError, UnreadableDocument
+from declarations.errors import InvalidDeclaration, NotFound, OnewindowError, UnreadableDocument, UnreadableSheet
 
 EXIT_FAULTS = 1
 """The thing was read and has faults, or was refused."""
@@ -30,7 +30,7 @@ errors = Console(stderr=True, soft_wrap=True)
 
 def exit_code(error: OnewindowError) -> int:
     """What a script learns from an error without reading words."""
-    if isinstance(error, UnreadableDocument):
+    if isinstance(error, (UnreadableDocument, UnreadableSheet)):
         return EXIT_UNREADABLE
     return EXIT_FAULTS if isinstance(error, (InvalidDeclaration, NotFound)) else EXIT_WINDOW
 

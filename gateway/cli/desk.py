@@ -42,7 +42,8 @@ def run(
     token = read_token(token_file or settings.secrets_dir / "operators" / f"{operator}.token")
 
     async def session() -> T:
-        async with WindowClient(url or settings.public_address, token) as client:
+        certificate = None if url else settings.own_certificate
+        async with WindowClient(url or settings.public_address, token, certificate) as client:
             return await work(client)
 
     try:

@@ -79,7 +79,7 @@ def status(
 
 def _client(settings: Settings, url: str, token_file: Path | None) -> WindowClient:
     token = read_token(token_file or settings.secrets_dir / "clients" / "default.token")
-    return WindowClient(url or settings.public_address, token)
+    return WindowClient(url or settings.public_address, token, None if url else settings.own_certificate)
 
 
 async def _watch(client: WindowClient, declaration_id: str) -> None:

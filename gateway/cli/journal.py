@@ -12,7 +12,7 @@ import orjson
 import typer
 from cryptography import x509
 
-from adapters.keys import Key, from_public
+from adapters.keyfiles import Key, from_public
 from declarations.errors import BadConfiguration, UnreadableDocument
 from gateway.cli import console
 from gateway.cli.client import WindowClient

@@ -11,9 +11,11 @@ from typing import Annotated
 
 import typer
 
-from adapters.algorithms import ALGORITHMS, ED25519
-from adapters.keys import DAYS, WINDOW, Key, KeyRing
+from adapters.algorithms import ALGORITHMS
+from adapters.keyfiles import Key
+from adapters.keys import DAYS, WINDOW, KeyRing
 from declarations.errors import BadConfiguration, BadRequest
+from declarations.signatureterms import ED25519
 from gateway.cli import console, vault
 from gateway.clock import system_clock
 from gateway.config import load_settings

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from adapters.keys import from_public
+from adapters.keyfiles import from_public
 from declarations.errors import BadConfiguration, BadSignature
 from gateway import receipts
 from gateway.cli import console

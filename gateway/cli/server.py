@@ -84,5 +84,6 @@ def simulate(
             bundle_root=settings.tables_dir,
             url=url,
             window_keys=settings.secrets_dir / "keys",
+            window_certificate=settings.own_certificate,
         )
     )

@@ -20,7 +20,7 @@ from declarations.errors import BadConfiguration, OnewindowError
 from gateway.cli import console, live
 from gateway.cli.client import WindowClient, WindowRefused, read_token
 from gateway.cli.files import media_type_of
-from gateway.config import Settings, load_settings
+from gateway.config import AGENCY_URLS, Settings, load_settings
 from gateway.supervise import Supervisor, free_port, require_free_port
 
 START_SECONDS = 30.0
@@ -49,7 +49,13 @@ class Place:
 
     @property
     def url(self) -> str:
-        return self.window or f"http://{self.settings.host}:{self.settings.port}"
+        scheme = "https" if self.settings.tls_certificate else "http"
+        return self.window or f"{scheme}://{self.settings.host}:{self.settings.port}"
+
+    @property
+    def certificate(self) -> Path | None:
+        """What a window of our own shows."""
+        return None if self.window else self.settings.tls_certificate
 
     @property
     def token_file(self) -> Path:
@@ -115,11 +121,11 @@ def _own_demo() -> None:
     for name in [name for name in os.environ if name.startswith("ONEWINDOW_") and name != "ONEWINDOW_TABLES_DIR"]:
         del os.environ[name]
     with tempfile.TemporaryDirectory(prefix="onewindow-demo-") as directory:
-        inspection = f"http://127.0.0.1:{free_port()}/messages"
+        urls = {agency: f"http://127.0.0.1:{free_port()}/messages" for agency in AGENCY_URLS}
         os.environ |= {
             "ONEWINDOW_DATA_DIR": directory,
             "ONEWINDOW_PORT": str(free_port()),
-            "ONEWINDOW_AGENCY_URLS": orjson.dumps({"inspection": inspection}).decode(),
+            "ONEWINDOW_AGENCY_URLS": orjson.dumps(urls).decode(),
             "ONEWINDOW_DELIVERY_POLL_SECONDS": "0.2",
             "ONEWINDOW_REHEARSAL": "1",
             "ONEWINDOW_SIM_DELAY_SCALE": "0.5",
@@ -166,7 +172,7 @@ async def _unless_a_child_stops(supervisor: Supervisor, work: asyncio.Task[None]
 
 
 async def _ready(place: Place) -> None:
-    async with WindowClient(place.url, "") as client:
+    async with WindowClient(place.url, "", place.certificate) as client:
         for _ in range(int(START_SECONDS / 0.1)):
             if await client.ready():
                 return
@@ -202,7 +208,7 @@ async def _file_and_follow(place: Place, seconds: float | None) -> None:
     def late() -> bool:
         return seconds is not None and time.monotonic() - started > seconds
 
-    async with WindowClient(place.url, read_token(place.token_file)) as client:
+    async with WindowClient(place.url, read_token(place.token_file), place.certificate) as client:
         # a window that runs already may have taken the samples before: they are filed under references of their own
         first = int(begun * 100) if place.window else None
         followed = [

@@ -23,6 +23,7 @@ from sqlalchemy import (
 
 from gateway.database import evidence as evidence
 from gateway.database import people as people
+from gateway.database import shipping as shipping
 from gateway.database.columns import Counter, Text, declaration_column, organisation_column, rows_where
 from gateway.database.columns import metadata as metadata
 from gateway.database.evidence import bundle as bundle
@@ -43,6 +44,8 @@ declaration = Table(
     # in whose name it was filed under a mandate, where that is not the organisation itself
     Column("principal_id", Text),
     Column("mandate_id", Text),
+    # the ship's call it is a step of; no foreign key: SQLite could not add one to a table that is there
+    Column("call_id", Text),
     Column("form", Text, nullable=False),
     Column("reference", Text, nullable=False),
     # the reference while the filing is live, NULL afterwards: the unique constraint is rule R-HDR-02
@@ -60,6 +63,7 @@ declaration = Table(
     UniqueConstraint("organisation_id", "form", "live_reference"),
     Index(None, "organisation_id", "id"),
     Index(None, "organisation_id", "status", "id"),
+    Index("ix_declaration_call_id", "call_id", **rows_where("call_id IS NOT NULL")),
     Index("ix_declaration_principal_id_id", "principal_id", "id", **rows_where("principal_id IS NOT NULL")),
     Index(
         "ix_declaration_principal_id_status_id",
@@ -99,6 +103,8 @@ message = Table(
     Column("version", Integer, nullable=False),  # the version this message was made for
     Column("agency", Text, nullable=False),
     Column("message", Text, nullable=False),
+    # notice: told beside the legs, never current, only receipted; NULL: a leg's message
+    Column("kind", Text),
     Column("table_version", Text, nullable=False),
     Column("reference", Text, nullable=False),
     Column("exchange_name", Text, nullable=False),  # the file name it has in an exchange folder, without suffix

@@ -128,4 +128,12 @@ PREPARED = Sealing("prepared", ("id",), "organisation_id", binary=("body",))
 QUALIFICATION = Sealing("qualification", ("organisation_id",), "organisation_id", json=("details",))
 # of an organisation that is none yet
 REGISTRATION = Sealing("registration", ("id",), None, json=("details",))
-ALL = (VERSION, MESSAGE, MESSAGE_BODY, INBOX, ANSWER, UNMATCHED, IDEMPOTENCY, PREPARED, QUALIFICATION, REGISTRATION)
+# the master's name stands in it
+CERTIFICATE = Sealing("certificate", ("id",), "organisation_id", json=("content",))
+CERTIFICATE_PAPER = Sealing("certificate_paper", ("certificate_id",), "organisation_id", binary=("body",), size="size")
+# crew who changed
+CALL_CHANGE = Sealing("call_change", ("id",), "organisation_id", json=("items",))
+ALL = (
+    VERSION, MESSAGE, MESSAGE_BODY, INBOX, ANSWER, UNMATCHED, IDEMPOTENCY, PREPARED, QUALIFICATION, REGISTRATION,
+    CERTIFICATE, CERTIFICATE_PAPER, CALL_CHANGE,
+)  # fmt: skip

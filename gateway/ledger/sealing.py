@@ -18,10 +18,10 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from adapters.algorithms import ED25519
+from adapters.keyfiles import Key
 from adapters.keys import WINDOW as WINDOW_KEYS
-from adapters.keys import Key
 from declarations.errors import BadConfiguration, StorageUnavailable
+from declarations.signatureterms import ED25519
 from gateway.database.stores import ledger
 from gateway.database.types import AnyRow
 from gateway.deliver import event_or_timeout

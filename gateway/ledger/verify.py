@@ -17,7 +17,8 @@ from typing import Any
 import orjson
 from cryptography.x509 import Certificate
 
-from adapters.keys import WINDOW, Key
+from adapters.keyfiles import Key
+from adapters.keys import WINDOW
 from gateway.ledger import chain, timestamping
 from gateway.ledger.chainpart import Line, Part, check_part
 from gateway.ledger.export import FORMAT

@@ -17,7 +17,7 @@ from gateway.database.stores import credentials as store
 from gateway.database.stores import sessions as session_store
 from gateway.database.types import AnyRow
 from gateway.identity import Caller
-from gateway.journal import entry
+from gateway.journal import NOBODY, entry
 from gateway.login import passwords, secondfactor, sessions, throttle
 from gateway.login.throttle import Attempt
 
@@ -28,8 +28,6 @@ SECOND_STEP = timedelta(minutes=5)
 """So long after the password the second factor may come."""
 FRESH = timedelta(minutes=5)
 """A session begun so recently proves the person as a password would."""
-NOBODY = "nobody"
-"""The actor of a failure in the name of nobody who is known: what was typed is not kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +83,7 @@ async def enter_second(window: Window, token: str, totp: str, address: str | Non
         lambda connection: challenges.take(connection, token, challenges.SECOND_FACTOR, now)
     )
     if taken is None:
-        raise LoginFailed("logging in failed; begin again", "登录失败，请重新开始")
+        raise await _failed(window, None, "totp")
     attempt = await throttle.begin(window, taken["login"], address)
 
     def act(connection: Connection) -> Opened | None:

@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from declarations.errors import Forbidden, NotFound
+from declarations.errors import Forbidden
 from declarations.loginerrors import CertificateUnknown, CertificateUnreadable, IdentityTaken
 from gateway import ids
 from gateway.database.stores import entries, identities
@@ -27,11 +27,11 @@ from gateway.identity import Caller
 from gateway.journal import entry
 from gateway.login import challenges, peers
 from gateway.login.challenges import LINK, LOG_IN, Proof
-from gateway.login.entering import enter, person_of, session_of, shown
+from gateway.login.entering import enter, person_of
+from gateway.login.linked import Linkable, shown
 from gateway.wiring import Window
 
-METHODS = ("certificate", "signature")
-"""How sessions begin that a certificate opened."""
+LINKED = Linkable(CERTIFICATE, ("certificate", "signature"), "certificate_removed", "certificate", "证书")
 
 
 async def log_in_by_connection(window: Window, request: Request, organisation_id: str | None) -> Response:
@@ -83,7 +83,14 @@ async def link(
 
     def act(connection: Connection) -> Any:
         identities.add(connection, row)
-        entries.add(connection, [_entry("certificate_added", window, caller, credential_id)])
+        done = entry(
+            "certificate_added",
+            at=now,
+            organisation_id=caller.organisation_id or None,
+            actor=caller.name,
+            credential=credential_id,
+        )
+        entries.add(connection, [done])
         return next(
             each for each in identities.of_person(connection, person_id, CERTIFICATE) if each.id == credential_id
         )
@@ -92,29 +99,6 @@ async def link(
         return shown(await window.database.write(act))
     except IntegrityError as error:
         raise IdentityTaken("this certificate is linked to an account already", "该证书已绑定账户") from error
-
-
-async def listed(window: Window, caller: Caller) -> dict[str, Any]:
-    """The caller's own."""
-    person_id = person_of(caller)
-    rows = await window.database.read(lambda connection: identities.of_person(connection, person_id, CERTIFICATE))
-    return {"items": [shown(row) for row in rows]}
-
-
-async def unlink(window: Window, caller: Caller, credential_id: str) -> None:
-    """It opens nothing any more, and sessions that a certificate opened end, but for the one in use. Raises NotFound."""
-    person_id = person_of(caller)
-
-    def act(connection: Connection) -> bool:
-        now = window.clock()
-        if not identities.revoke(connection, credential_id, person_id, CERTIFICATE, now):
-            return False
-        identities.end_sessions(connection, person_id, METHODS, session_of(caller), now)
-        entries.add(connection, [_entry("certificate_removed", window, caller, credential_id)])
-        return True
-
-    if not await window.database.write(act):
-        raise NotFound("you have no such certificate", "您没有绑定该证书")
 
 
 def key_of(certificate: x509.Certificate) -> str:
@@ -154,8 +138,3 @@ async def _refusals_kept(window: Window, facts: dict[str, Any]) -> AsyncIterator
         row = entry("certificate_login_refused", at=window.clock(), reason=error.code, **facts)
         await window.database.write(lambda connection: entries.add(connection, [row]))
         raise
-
-
-def _entry(code: str, window: Window, caller: Caller, credential_id: str) -> dict[str, Any]:
-    organisation_id = caller.organisation_id or None
-    return entry(code, at=window.clock(), organisation_id=organisation_id, actor=caller.name, credential=credential_id)

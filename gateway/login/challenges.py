@@ -12,10 +12,11 @@ from datetime import timedelta
 from typing import Any
 
 from cryptography import x509
+from sqlalchemy import Connection
 
 from adapters.algorithms import ALGORITHMS, PublicKey, verify
 from declarations.errors import BadSignature, WrongAlgorithm
-from declarations.loginerrors import ChallengeClosed
+from declarations.loginerrors import ChallengeClosed, ChallengeExpired, ChallengeUsed
 from gateway.database.stores import challenges
 from gateway.wiring import Window
 
@@ -49,14 +50,22 @@ async def give(window: Window, purpose: str, person_id: str | None = None) -> di
 async def require_signed(window: Window, proof: Proof, purpose: str, person_id: str | None = None) -> None:
     """Returns when the challenge was given for this purpose and person, and is signed with the certificate's key. It is used up
     either way. Raises ChallengeClosed, WrongAlgorithm, BadSignature."""
-    details = await window.database.write(
-        lambda connection: challenges.take(connection, proof.challenge, challenges.SIGNATURE, window.clock())
-    )
-    if details != {"purpose": purpose, "person_id": person_id}:
-        raise ChallengeClosed(
-            "this challenge is not open: it was used, or two minutes are over; ask for a new one",
-            "该挑战码已使用或已超过两分钟，请重新获取",
-        )
+    now, meant = window.clock(), {"purpose": purpose, "person_id": person_id}
+
+    def take(connection: Connection) -> ChallengeClosed | None:
+        before = challenges.known(connection, proof.challenge, challenges.SIGNATURE)
+        taken = challenges.take(connection, proof.challenge, challenges.SIGNATURE, now)
+        if taken == meant:
+            return None
+        if before is None or before.details != meant:
+            return ChallengeClosed("this challenge was not given for this; ask for one", "该挑战码无效，请重新获取")
+        if before.expires_at <= now:
+            return ChallengeExpired("two minutes are over; ask for a new challenge", "该挑战码已超过两分钟，请重新获取")
+        return ChallengeUsed("this challenge was used; ask for a new one", "该挑战码已使用，请重新获取")
+
+    refusal = await window.database.write(take)
+    if refusal is not None:
+        raise refusal
     algorithm, key = _pinned(proof.certificate)
     if proof.algorithm not in (None, algorithm):
         raise WrongAlgorithm(f"this certificate's key signs with {algorithm}", f"该证书的密钥应使用 {algorithm} 签名")

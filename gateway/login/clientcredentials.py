@@ -6,18 +6,20 @@ import base64
 import binascii
 import secrets
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote_plus
 
 from sqlalchemy import Connection
 
+from gateway import refusals
 from gateway.database.stores import entries
 from gateway.database.stores import machines as store
 from gateway.database.stores import sessions as session_store
+from gateway.database.types import AnyRow
 from gateway.journal import entry
 from gateway.login.machines import ACTOR, TOKEN_PREFIX, grantable
-from gateway.login.sessions import NOTED, digest
+from gateway.login.sessions import digest
 
 if TYPE_CHECKING:
     from gateway.wiring import Window
@@ -82,27 +84,18 @@ async def issue(window: Window, asked: Asked) -> dict[str, Any]:
 
     def act(connection: Connection) -> dict[str, Any] | TokenRefused:
         row = store.with_secret(connection, digest(asked.client_secret))
-        if row is None or row.kind != store.CLIENT or row.id != asked.client_id:
+        if row is None:
             return _unknown()
         actor = f"{ACTOR}{row.name}"
-        if row.revoked_at is not None or row.expires_at <= now or row.organisation_state != "active":
-            if store.used(connection, row.id, now, now - NOTED):
-                reason = "key_revoked" if row.expires_at > now else "key_expired"
-                entries.add(
-                    connection,
-                    [
-                        entry(
-                            "credential_refused",
-                            at=now,
-                            organisation_id=row.organisation_id,
-                            actor=actor,
-                            reason=reason,
-                        )
-                    ],
-                )
-            return TokenRefused(
-                "invalid_client", "this client has expired or was revoked", "客户端凭证已过期或已吊销", 401
-            )
+        if row.kind != store.CLIENT or row.id != asked.client_id:
+            _note(connection, now, row, "invalid_client")
+            return _unknown()
+        if row.revoked_at is not None or row.organisation_state != "active":
+            _note(connection, now, row, "key_revoked")
+            return TokenRefused("invalid_client", "this client was revoked", "客户端凭证已吊销", 401)
+        if row.expires_at <= now:
+            _note(connection, now, row, "key_expired")
+            return TokenRefused("invalid_client", "this client has expired", "客户端凭证已过期", 401)
         own = frozenset(row.scopes.split()) & grantable(window, row.kinds)
         scopes = own if asked.scopes is None else asked.scopes
         if not scopes or scopes - own:
@@ -133,6 +126,12 @@ async def issue(window: Window, asked: Asked) -> dict[str, Any]:
     if isinstance(found, TokenRefused):
         raise found
     return found
+
+
+def _note(connection: Connection, now: datetime, row: AnyRow, reason: str) -> None:
+    actor = f"{ACTOR}{row.name}"
+    act = entry("credential_refused", at=now, organisation_id=row.organisation_id, actor=actor, reason=reason)
+    refusals.note(connection, row.id, act)
 
 
 def _basic(authorization: str) -> tuple[str, str]:

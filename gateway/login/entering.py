@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from starlette.responses import RedirectResponse, Response
 
 from declarations.loginerrors import PeopleOnly
@@ -38,14 +36,3 @@ def person_of(caller: Caller) -> str:
 def session_of(caller: Caller) -> str:
     """The hash of the session in use; empty where there is none."""
     return caller.session or ""
-
-
-def shown(row: Any) -> dict[str, Any]:
-    """A credential as its owner sees it."""
-    return {
-        "id": row.id,
-        "label": row.label,
-        "created_at": row.created_at,
-        "expires_at": row.expires_at,
-        "used_at": row.used_at,
-    }

@@ -21,7 +21,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 from starlette.responses import RedirectResponse, Response
 
-from declarations.errors import BadRequest, NotFound
+from declarations.errors import BadRequest
 from declarations.loginerrors import IdentityTaken, OpenIdAccountUnknown, OpenIdRefused, OpenIdStateUnknown
 from gateway import ids
 from gateway.config import Settings
@@ -29,10 +29,12 @@ from gateway.database.stores import challenges, entries, identities
 from gateway.database.stores.identities import OIDC
 from gateway.identity import Caller
 from gateway.journal import entry
-from gateway.login.entering import enter_and_go, person_of, session_of, shown
+from gateway.login.entering import enter_and_go, person_of
+from gateway.login.linked import Linkable
 from gateway.login.openid_provider import named
 from gateway.wiring import Window
 
+LINKED = Linkable(OIDC, ("oidc",), "openid_unlinked", "identity", "身份")
 OPEN = timedelta(minutes=10)
 SCOPES = "openid email"
 LONGEST = 4096
@@ -108,33 +110,6 @@ async def finish(window: Window, given: Mapping[str, str], browser: str) -> Resp
     if details["person_id"] is not None:
         return RedirectResponse(details["path"], 303)
     return await enter_and_go(window, person_id, "oidc", details["path"])
-
-
-async def listed(window: Window, caller: Caller) -> dict[str, Any]:
-    """The caller's own identities."""
-    person_id = person_of(caller)
-    rows = await window.database.read(lambda connection: identities.of_person(connection, person_id, OIDC))
-    return {"items": [shown(row) for row in rows]}
-
-
-async def unlink(window: Window, caller: Caller, credential_id: str) -> None:
-    """It opens nothing any more, and sessions begun through the provider end, but for the one in use. Raises NotFound."""
-    person_id = person_of(caller)
-
-    def act(connection: Connection) -> bool:
-        now = window.clock()
-        if not identities.revoke(connection, credential_id, person_id, OIDC, now):
-            return False
-        identities.end_sessions(connection, person_id, ["oidc"], session_of(caller), now)
-        organisation_id = caller.organisation_id or None
-        row = entry(
-            "openid_unlinked", at=now, organisation_id=organisation_id, actor=caller.name, credential=credential_id
-        )
-        entries.add(connection, [row])
-        return True
-
-    if not await window.database.write(act):
-        raise NotFound("you have no such identity", "您没有绑定该身份")
 
 
 async def _taken(window: Window, state: str, browser: str) -> dict[str, Any]:

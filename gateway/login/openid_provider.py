@@ -21,7 +21,16 @@ import jwt.types
 import orjson
 
 from declarations.errors import BadConfiguration
-from declarations.loginerrors import LoginMethodOff, OpenIdRefused, OpenIdTokenRefused, OpenIdUnavailable
+from declarations.loginerrors import (
+    LoginMethodOff,
+    OpenIdRefused,
+    OpenIdTokenAlgorithm,
+    OpenIdTokenExpired,
+    OpenIdTokenOfAnother,
+    OpenIdTokenRefused,
+    OpenIdTokenReplayed,
+    OpenIdUnavailable,
+)
 from gateway.clock import Clock
 from gateway.config import Settings
 
@@ -34,6 +43,11 @@ KEPT_SECONDS = 3600.0
 LEEWAY = 60.0
 """Seconds by which its clock may differ from ours."""
 ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+_KINDS: dict[type[Exception], type[OpenIdTokenRefused]] = {
+    jwt.InvalidAlgorithmError: OpenIdTokenAlgorithm,
+    jwt.InvalidAudienceError: OpenIdTokenOfAnother,
+    jwt.InvalidIssuerError: OpenIdTokenOfAnother,
+}
 _PROVED: jwt.types.Options = {
     "require": ["exp", "iat", "iss", "aud", "sub", "nonce"],
     "enforce_minimum_key_length": True,
@@ -123,18 +137,19 @@ class Provider:
                 options=_PROVED,
             )
         except (jwt.PyJWTError, ValueError, TypeError) as error:
-            raise _not_taken(str(error)) from error
+            kinds = (cls for known, cls in _KINDS.items() if isinstance(error, known))
+            raise _not_taken(str(error), next(kinds, OpenIdTokenRefused)) from error
         now = self._clock().timestamp()
         times = [claims["exp"], claims["iat"], claims.get("nbf", 0)]
         if not all(isinstance(each, int | float) for each in times):
             raise _not_taken("a time is no number")
         if now > claims["exp"] + LEEWAY or now < max(claims["iat"], times[2]) - LEEWAY:
-            raise _not_taken("it has expired, or is not valid yet")
+            raise _not_taken("it has expired, or is not valid yet", OpenIdTokenExpired)
         if not hmac.compare_digest(str(claims["nonce"]).encode(), nonce.encode()):
-            raise _not_taken("the nonce is of another log-in")
+            raise _not_taken("the nonce is of another log-in", OpenIdTokenReplayed)
         several = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
         if (several or "azp" in claims) and claims.get("azp") != self.client_id:
-            raise _not_taken("it was made for another client")
+            raise _not_taken("it was made for another client", OpenIdTokenOfAnother)
         return claims
 
     async def _key(self, kid: object) -> jwt.PyJWK:
@@ -223,7 +238,5 @@ def _unavailable(reason: str) -> OpenIdUnavailable:
     return OpenIdUnavailable(f"the OpenID Provider cannot be used now: {reason}", f"OpenID 提供方暂不可用：{reason}")
 
 
-def _not_taken(reason: str) -> OpenIdTokenRefused:
-    return OpenIdTokenRefused(
-        f"the OpenID Provider's token proves nothing: {reason}", f"OpenID 提供方的令牌无效：{reason}"
-    )
+def _not_taken(reason: str, kind: type[OpenIdTokenRefused] = OpenIdTokenRefused) -> OpenIdTokenRefused:
+    return kind(f"the OpenID Provider's token proves nothing: {reason}", f"OpenID 提供方的令牌无效：{reason}")

@@ -7,23 +7,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
-
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from declarations.credentialerrors import CsrfRefused, KeyExpired, KeyRevoked, SessionEnded, SessionExpired
-from declarations.errors import Unauthorised
-from gateway.database.stores import entries
+from declarations.errors import OnewindowError, Unauthorised
+from gateway import refusals
 from gateway.database.stores import machines as machine_store
 from gateway.database.stores import sessions as session_store
 from gateway.database.types import AnyRow
 from gateway.identity import Caller, caller_of
-from gateway.journal import entry
 from gateway.login import machines, sessions
 
 if TYPE_CHECKING:
     from gateway.wiring import Window
 
+RefusalT = TypeVar("RefusalT", bound=OnewindowError)
 MANY = 200
 """No credential of ours is longer than this."""
 
@@ -62,19 +60,20 @@ async def _by_cookie(window: Window, shown: Shown, token: str) -> tuple[Caller, 
     if row is None:
         raise Unauthorised("this session is not known", "会话无效，请重新登录")
     now = window.clock()
+    if sessions.ends_at(window, row) <= (row.ended_at or now):
+        raise await _refused_session(
+            window, row, SessionExpired("this session has expired; log in", "会话已过期，请重新登录")
+        )
     if row.ended_at is not None or not _is_open(row):
         raise await _refused_session(
             window, row, SessionEnded("this session was ended; log in", "会话已结束，请重新登录")
         )
-    if sessions.ends_at(window, row) <= now:
-        raise await _refused_session(
-            window, row, SessionExpired("this session has expired; log in", "会话已过期，请重新登录")
-        )
     if shown.changes and sessions.digest(shown.csrf or "") != row.csrf_sha256:
-        raise CsrfRefused(
+        refusal = CsrfRefused(
             f"send the header {sessions.CSRF_HEADER} with the value of the log-in",
             f"请在请求头 {sessions.CSRF_HEADER} 中提供登录时取得的值",
         )
+        raise await _kept(window, row, refusal)
     if shown.uses and row.seen_at <= now - sessions.NOTED:
         key = row.token_sha256
         await window.database.write(lambda connection: session_store.seen(connection, key, now, now - sessions.NOTED))
@@ -89,14 +88,13 @@ def _is_open(row: AnyRow) -> bool:
 
 
 async def _refused_session(window: Window, row: AnyRow, refusal: Unauthorised) -> Unauthorised:
-    now = window.clock()
+    if row.ended_at is None:
+        await window.database.write(lambda connection: session_store.end(connection, row.token_sha256, window.clock()))
+    return await _kept(window, row, refusal)
 
-    def note(connection: Connection) -> None:
-        session_store.end(connection, row.token_sha256, now)
-        if session_store.seen(connection, row.token_sha256, now, now - sessions.NOTED):
-            _journal(connection, now, row.organisation_id, row.login, refusal)
 
-    await window.database.write(note)
+async def _kept(window: Window, row: AnyRow, refusal: RefusalT) -> RefusalT:
+    await refusals.keep(window, refusal, row.token_sha256, organisation_id=row.organisation_id, actor=row.login)
     return refusal
 
 
@@ -106,7 +104,7 @@ async def _by_key(window: Window, key: str) -> Caller:
     )
     if row is None or row.kind != machine_store.KEY:
         raise Unauthorised("this key is not known", "接口密钥无效")
-    await _require_machine(window, row, row.revoked_at, row.expires_at, row.id)
+    await _require_machine(window, row, key, row.revoked_at, row.expires_at, row.id)
     return machines.caller_of(window, row, row.scopes)
 
 
@@ -117,32 +115,25 @@ async def _by_access_token(window: Window, token: str) -> Caller:
     if row is None:
         raise Unauthorised("this access token is not known", "访问令牌无效")
     ends = min(row.expires_at, row.machine_expires_at)
-    await _require_machine(window, row, row.revoked_at or row.ended_at, ends, row.machine_id)
+    await _require_machine(window, row, token, row.revoked_at or row.ended_at, ends, row.machine_id)
     return machines.caller_of(window, row, row.scopes)
 
 
 async def _require_machine(
-    window: Window, row: Any, revoked_at: datetime | None, ends: datetime, machine_id: str
+    window: Window, row: Any, shown: str, revoked_at: datetime | None, ends: datetime, machine_id: str
 ) -> None:
-    """Raises KeyRevoked, KeyExpired; notes the use."""
+    """Raises KeyRevoked, KeyExpired, journalled; notes the use."""
     now = window.clock()
     refusal: Unauthorised | None = None
     if revoked_at is not None or row.organisation_state != "active":
         refusal = KeyRevoked("this key is revoked", "接口密钥已吊销")
     elif ends <= now:
         refusal = KeyExpired("this key has expired", "接口密钥已过期")
-
-    def note(connection: Connection) -> None:
-        # once in a while, so that nobody fills the journal with it
-        if machine_store.used(connection, machine_id, now, now - sessions.NOTED) and refusal is not None:
-            _journal(connection, now, row.organisation_id, f"{machines.ACTOR}{row.name}", refusal)
-
-    if row.used_at is None or row.used_at < now - sessions.NOTED:
-        await window.database.write(note)
     if refusal is not None:
+        actor = f"{machines.ACTOR}{row.name}"
+        await refusals.keep(window, refusal, shown, organisation_id=row.organisation_id, actor=actor)
         raise refusal
-
-
-def _journal(connection: Connection, now: datetime, organisation_id: str, actor: str, refusal: Unauthorised) -> None:
-    act = entry("credential_refused", at=now, organisation_id=organisation_id, actor=actor, reason=refusal.code)
-    entries.add(connection, [act])
+    if row.used_at is None or row.used_at < now - sessions.NOTED:
+        await window.database.write(
+            lambda connection: machine_store.used(connection, machine_id, now, now - sessions.NOTED)
+        )

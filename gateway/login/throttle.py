@@ -7,7 +7,6 @@ attempts. A log-in is kept as its hash: what people type there by mistake may be
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from declarations.credentialerrors import TooManyAttempts
 from gateway.database.stores import entries, throttles
 from gateway.database.types import AnyRow
 from gateway.journal import entry
+from gateway.ratelimit import network
 
 if TYPE_CHECKING:
     from gateway.wiring import Window
@@ -41,7 +41,7 @@ class Attempt:
 async def begin(window: Window, login: str, address: str | None) -> Attempt:
     """Counts an attempt as failed, until `succeeded` says otherwise. Raises TooManyAttempts when nothing is tried now."""
     now = window.clock()
-    attempt = Attempt(f"login:{_digest(login)}", f"address:{_network(address or '')}")
+    attempt = Attempt(f"login:{_digest(login)}", f"address:{network(address or '')}")
 
     def count(connection: Connection) -> datetime | None:
         keys = ((attempt.address_key, FREE_BY_ADDRESS), (attempt.login_key, FREE_BY_LOGIN))
@@ -85,14 +85,3 @@ def _count(connection: Connection, row: AnyRow, free: int, now: datetime) -> boo
 
 def _digest(login: str) -> str:
     return hashlib.sha256(login.encode()).hexdigest()
-
-
-def _network(address: str) -> str:
-    """Who counts as one: an address; of IPv6 its /64, which one subscriber has to himself."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if found.version == 6:
-        return str(found.ipv4_mapped or ipaddress.ip_network((found, 64), strict=False))
-    return str(found)

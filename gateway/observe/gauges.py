@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from adapters.keys import KeyRing
 from gateway.bus.counts import counts
-from gateway.database.stores import controls, processes, queues
+from gateway.database.stores import certificates, controls, processes, queues
 from gateway.database.types import AnyRow
 
 ALIVE_SECONDS = 30.0
@@ -38,6 +38,7 @@ class Found:
     silent: dict[str, int]
     controls: Sequence[AnyRow]
     programs: Sequence[AnyRow]
+    certificates: Sequence[AnyRow] = ()
 
 
 def read(connection: Connection, now: datetime) -> Found:
@@ -49,13 +50,14 @@ def read(connection: Connection, now: datetime) -> Found:
         queues.silent_legs(connection, now),
         controls.every(connection),
         processes.every(connection),
+        certificates.counts(connection),
     )
 
 
 def families(agencies: Iterable[str], found: Found) -> list[Metric]:
     """The figures of the whole window; an agency nothing waits for has its zeros."""
     agencies = list(agencies)
-    return [*_queues(agencies, found), *_answers(agencies, found), *_control(agencies, found), *_programs(found)]
+    return [*_queues(agencies, found), *_answers(agencies, found), *_control(agencies, found), *_programs(found), *_ships(found)]
 
 
 def _queues(agencies: list[str], found: Found) -> list[Metric]:
@@ -101,6 +103,17 @@ def _control(agencies: list[str], found: Found) -> list[Metric]:
         opened.add_metric([agency], int(bool(row and row.open)))
         paused.add_metric([agency], int(bool(row and row.paused_by)))
     return [opened, paused]
+
+
+def _ships(found: Found) -> list[Metric]:
+    """Port clearances in force, and those whose ship has not sailed in time: maritime's to decide."""
+    there = GaugeMetricFamily("onewindow_certificates", "Port clearances in force", labels=["state"])
+    overdue = GaugeMetricFamily("onewindow_certificates_overdue", "Valid for more than 24 hours and not sailed")
+    rows = {row.state: row for row in found.certificates}
+    for state in ("valid", "suspended"):
+        there.add_metric([state], rows[state].certificates if state in rows else 0)
+    overdue.add_metric([], rows["valid"].overdue if "valid" in rows else 0)
+    return [there, overdue]
 
 
 def _programs(found: Found) -> list[Metric]:

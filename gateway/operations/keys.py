@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from adapters.keys import Key, KeyRing
+from adapters.keyfiles import Key
+from adapters.keys import KeyRing
 
 if TYPE_CHECKING:
     from gateway.wiring import Window

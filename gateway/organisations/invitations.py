@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +18,12 @@ from sqlalchemy.exc import IntegrityError
 
 from declarations.errors import BadRequest, MoveNotAllowed, NotFound
 from declarations.loginerrors import PeopleOnly
-from declarations.peopleerrors import InvitationClosed
-from gateway import ids, tenancy
+from declarations.peopleerrors import InvitationClosed, InvitationExpired, InvitationUsed, InvitationWithdrawn
+from gateway import ids, refusals, tenancy
 from gateway.database.stores import entries, organisations, persons
 from gateway.database.types import AnyRow
 from gateway.identity import Caller
-from gateway.journal import entry
+from gateway.journal import NOBODY, entry
 from gateway.organisations import newcomers
 from gateway.organisations.fields import email_faults, joined, refuse, roles_faults
 from gateway.organisations.newcomers import Newcomer
@@ -130,7 +131,8 @@ async def accept(window: Window, token: str, newcomer: Newcomer) -> dict[str, An
     """Makes an account for whoever has the token. Raises InvitationClosed, BadRequest with faults, LoginTaken: who holds an
     invitation may know which log-ins are left, and it stays open."""
     # first the token: nobody makes us hash passwords without one
-    await window.database.read(lambda connection: _open(connection, token, window.clock()))
+    async with _refusals_kept(window, token):
+        await window.database.read(lambda connection: _open(connection, token, window.clock()))
     if found := newcomers.faults(window, newcomer):
         refuse(found)
     secret = await newcomers.hashed(newcomer)
@@ -143,7 +145,8 @@ async def accept(window: Window, token: str, newcomer: Newcomer) -> dict[str, An
         return _joined(connection, window, row, person_id, newcomer.known_as)
 
     try:
-        return await window.database.write(store)
+        async with _refusals_kept(window, token):
+            return await window.database.write(store)
     except IntegrityError:
         raise newcomers.taken() from None
 
@@ -159,7 +162,8 @@ async def join(window: Window, caller: Caller, token: str) -> dict[str, Any]:
         return _joined(connection, window, _taken_up(connection, window, token), person_id, caller.name)
 
     try:
-        return await window.database.write(store)
+        async with _refusals_kept(window, token):
+            return await window.database.write(store)
     except IntegrityError:
         # by another invitation at this very moment
         raise _member_already() from None
@@ -195,17 +199,39 @@ def _digest(token: str) -> str:
 
 
 def _open(connection: Connection, token: str, now: datetime) -> AnyRow:
-    row = persons.open_invitation(connection, _digest(token), now)
-    if row is None:
+    """Raises InvitationClosed and its kinds."""
+    row = persons.invitation_with_token(connection, _digest(token))
+    if row is None or row.organisation_state != persons.ACTIVE:
         raise _closed()
+    if row.used_at is not None:
+        raise _used()
+    if row.withdrawn_at is not None:
+        raise InvitationWithdrawn("this invitation was withdrawn; ask for another", "该邀请已撤回，请重新申请")
+    if row.expires_at <= now:
+        raise InvitationExpired("this invitation has expired; ask for another", "该邀请已过期，请重新申请")
     return row
+
+
+@asynccontextmanager
+async def _refusals_kept(window: Window, token: str) -> AsyncIterator[None]:
+    """Who shows an invitation that opens nothing any more stands in the journal of its organisation."""
+    try:
+        yield
+    except InvitationClosed as refusal:
+        digest = _digest(token)
+        row = await window.database.read(lambda connection: persons.invitation_with_token(connection, digest))
+        if row is not None:
+            await refusals.keep(window, refusal, digest, organisation_id=row.organisation_id, actor=NOBODY)
+        raise
 
 
 def _taken_up(connection: Connection, window: Window, token: str) -> AnyRow:
     """The invitation, taken up by this transaction and nobody else."""
     row = _open(connection, token, window.clock())
-    if not persons.use(connection, row.id, window.clock()) or roles_faults(window, row.kinds, row.roles.split()):
-        # another was first, or the organisation or the table has changed and does not have these roles any more
+    if not persons.use(connection, row.id, window.clock()):
+        raise _used()  # another was first
+    if roles_faults(window, row.kinds, row.roles.split()):
+        # the organisation or the table has changed and does not have these roles any more
         raise _closed()
     return row
 
@@ -235,4 +261,8 @@ def _member_already() -> MoveNotAllowed:
 
 
 def _closed() -> InvitationClosed:
-    return InvitationClosed("this invitation is not open", "该邀请无效、已使用、已撤回或已过期")
+    return InvitationClosed("this invitation is not open", "该邀请无效")
+
+
+def _used() -> InvitationUsed:
+    return InvitationUsed("this invitation was used", "该邀请已使用")

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from declarations.errors import BadRequest, NotFound
 from gateway import mandates
+from gateway.calls import manifests
 from gateway.database.stores import entries, organisations, papers
 from gateway.identity import Caller
 from gateway.journal import entry
@@ -18,9 +19,15 @@ if TYPE_CHECKING:
 
 
 async def prefill(
-    window: Window, caller: Caller, form: str, direction: str | None, on_behalf_of: str | None
+    window: Window,
+    caller: Caller,
+    form: str,
+    direction: str | None,
+    on_behalf_of: str | None,
+    bill: str | None = None,
 ) -> dict[str, Any]:
-    """Values for the form, each with where it comes from. Raises NotFound for a form or direction that is none,
+    """Values for the form, each with where it comes from; with a transport document's number (`bill`) also what the manifest of
+    a live call says under it. Raises NotFound for a form or direction that is none,
     MandateNotInForce for a principal that has given the caller's organisation no mandate."""
     if form not in window.rulebook.forms:
         raise NotFound(f"there is no form {form!r}", f"没有表单 {form}")
@@ -71,8 +78,17 @@ async def prefill(
                 form=form,
             )
             entries.add(connection, [seen])
-        return {"form": form, "values": values, "items": items, "on_behalf_of": mandates.shown(acting)}
+        shared, groups = manifests.of_bill(connection, window, caller, form, bill) if bill else ([], {})
+        items += shared
+        values |= {each["item"]: each["value"] for each in shared}
+        return {
+            "form": form,
+            "values": values,
+            "items": items,
+            "groups": groups,
+            "on_behalf_of": mandates.shown(acting),
+        }
 
-    if acting.for_id is None:
+    if acting.for_id is None and bill is None:
         return await window.database.read(read)
     return await window.database.write(read)

@@ -42,8 +42,11 @@ PROGRAMS = (
     Program("consumer", ("consume",), 6),
     Program("customs", ("simulate", "customs")),
     Program("inspection", ("simulate", "inspection")),
+    Program("maritime", ("simulate", "maritime")),
+    Program("border", ("simulate", "border")),
 )
-INSPECTION_OFFSET = 12
+AGENCY_OFFSETS = {"inspection": 12, "maritime": 13}
+"""So far above the window's port listen those that are reached over HTTP."""
 
 
 class Local:
@@ -69,7 +72,7 @@ class Local:
             # where `make run` keeps them too, so that commands find the tokens without being told
             "ONEWINDOW_SECRETS_DIR": str(self.directory.parent / "secrets"),
             "ONEWINDOW_AGENCY_URLS": json.dumps(
-                {"inspection": f"http://127.0.0.1:{self.port + INSPECTION_OFFSET}/messages"}
+                {name: f"http://127.0.0.1:{self.port + offset}/messages" for name, offset in AGENCY_OFFSETS.items()}
             ),
             "ONEWINDOW_REHEARSAL": "1",
         }

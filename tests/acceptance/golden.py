@@ -22,7 +22,8 @@ from declarations.errors import OnewindowError
 from gateway import ask
 from gateway.amend import refile, withdraw
 from gateway.receive import receive
-from gateway.submit import Reply, submit
+from gateway.repeating import Reply
+from gateway.submit import submit
 from gateway.wiring import Window
 from tests.acceptance import forms, seen
 from tests.acceptance.seen import SHANGHAI

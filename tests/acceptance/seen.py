@@ -13,6 +13,7 @@ import orjson
 
 from declarations.checking import read_form
 from gateway import ask
+from gateway.operations.faults import operator_faults
 from tests.support.windows import CLIENT, rulebook
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ async def timeline(player: Player) -> list[dict[str, Any]]:
 
 
 async def operator(player: Player) -> list[dict[str, Any]]:
-    items = (await ask.operator_faults(player.window))["items"]
+    items = (await operator_faults(player.window))["items"]
     return [
         {name: item[name] for name in ("kind", "agency", "code", "reason_zh", "reason") if item[name]} for item in items
     ]

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from typer.testing import CliRunner
 
-from adapters.keys import from_public
+from adapters.keyfiles import from_public
 from gateway.cli import app
 
 

@@ -13,8 +13,9 @@ from typer.testing import CliRunner
 
 from gateway.cli import app
 from tests.support.served import Site, served
+from tests.support.windows import ROOT
 
-ASKED = {
+ASKED: dict[str, Any] = {
     "name": "上海某进出口有限公司",
     "kinds": ["trader"],
     "papers": {"name_zh": "上海某进出口有限公司", "social_credit_code": "91310115342088153B"},
@@ -81,3 +82,39 @@ def test_the_first_administrator_of_an_agency_is_invited(site: Site) -> None:
     assert said.startswith("owi_")
     assert "move_not_allowed" in typed(site, "suspend", "operators", "--reason", "no", code=1)
     assert "not_found" in typed(site, "show", "nobody", code=1)
+
+
+def test_a_machines_key_in_a_file_files_and_asks(site: Site, tmp_path: Path) -> None:
+    typed(site, "approve", register(site))
+    person = ASKED["person"]
+    _, said, headers = asked(site, "POST", "/session", {name: person[name] for name in ("login", "password")})
+    session = {"Cookie": headers["Set-Cookie"].partition(";")[0], "Onewindow-CSRF": said["csrf"]}
+    wish = {"name": "erp", "kind": "key", "scopes": ["read", "file"]}
+    _, machine, _ = asked(site, "POST", "/machines", wish, session)
+    key = tmp_path / "erp.key"
+    key.write_text(machine["secret"] + "\n")
+
+    def typed_with_it(*arguments: str) -> Any:
+        done = CliRunner().invoke(app, [*arguments, "--url", site.url, "--token-file", str(key)])
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+        return done
+
+    form = ROOT / "samples" / "sea-import-electronics-customs-only.json"
+    filed = json.loads(typed_with_it("submit", str(form), "--json").stdout)
+    seen = json.loads(typed_with_it("status", filed["id"], "--json").stdout)
+    assert (seen["status"], seen["reference"]) == ("filed", filed["reference"])
+    asked(site, "DELETE", f"/machines/{machine['id']}", None, session)
+    refused = typed_with_it("status", filed["id"])
+    assert refused.exit_code == 1
+    assert "已吊销" in refused.output
+
+
+def asked(
+    site: Site, method: str, path: str, content: Any, headers: dict[str, str] | None = None
+) -> tuple[int, Any, Any]:
+    """Status, content and headers of a request that is answered well."""
+    body = None if content is None else json.dumps(content).encode()
+    given = {"Content-Type": "application/json", **(headers or {})}
+    request = urllib.request.Request(f"{site.url}/api/v1{path}", body, given, method=method)
+    with urllib.request.urlopen(request) as reply:
+        return reply.status, json.load(reply), reply.headers

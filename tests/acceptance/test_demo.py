@@ -6,12 +6,14 @@ import json
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ import pytest
 from adapters.simulator.state import count_effects
 from gateway.supervise import free_port
 from tests.support.backend import environment_at
+from tests.support.pki import Authority
 from tests.support.windows import ROOT
 
 EXPECTED: dict[str, dict[str, Any]] = json.loads((ROOT / "samples" / "expected.json").read_text())
@@ -69,8 +72,9 @@ def wait_until(true: Callable[[], Any], process: subprocess.Popen[str], seconds:
 class Run:
     """`onewindow run` in a directory, on ports of its own."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, **settings: str) -> None:
         self.data_dir = data_dir
+        self.scheme = "https" if "ONEWINDOW_TLS_CERTIFICATE" in settings else "http"
         self.port = free_port()
         urls = json.dumps({"inspection": f"http://127.0.0.1:{free_port()}/messages"})
         self.environment = environment(
@@ -79,6 +83,7 @@ class Run:
             ONEWINDOW_DELIVERY_POLL_SECONDS="0.2",
             ONEWINDOW_SIM_DELAY_SCALE="0.5",
             **environment_at(data_dir),
+            **settings,
         )
 
     @contextmanager
@@ -100,9 +105,10 @@ class Run:
     def ask(self, path: str) -> Any:
         token = (self.data_dir / "secrets" / "clients" / "default.token").read_text().strip()
         request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}{path}", headers={"Authorization": f"Bearer {token}"}
+            f"{self.scheme}://127.0.0.1:{self.port}{path}", headers={"Authorization": f"Bearer {token}"}
         )
-        with urllib.request.urlopen(request, timeout=10) as reply:
+        # what the window shows is what the commands of this machine are tested for
+        with urllib.request.urlopen(request, timeout=10, context=ssl._create_unverified_context()) as reply:
             return json.load(reply)
 
     def filed(self) -> list[dict[str, Any]]:
@@ -162,6 +168,26 @@ def test_a_killed_window_starts_again_and_each_message_has_one_effect(tmp_path: 
     effects = count_effects(tmp_path / "simulators")
     assert len(effects) == len(EXPECTED)
     assert {count for kinds in effects.values() for count in kinds.values()} == {1}
+
+
+def test_a_window_that_ends_tls_itself_runs_too(tmp_path: Path) -> None:
+    """With a certificate of an authority that this machine does not know, for a name that is not its address: commands and
+    simulated agencies of the same machine trust exactly that certificate."""
+    authority = Authority(datetime.now(UTC))
+    certificate, key = authority.server("window.example").write(tmp_path, "server")
+    run = Run(tmp_path / "data", ONEWINDOW_TLS_CERTIFICATE=str(certificate), ONEWINDOW_TLS_KEY=str(key))
+    with run.started() as process:
+        wait_until(run.all_as_expected, process)
+        status = [*COMMAND, "status", run.filed()[0]["id"]]
+        environment = {**run.environment, "ONEWINDOW_DATA_DIR": str(run.data_dir)}
+        done = subprocess.run(status, env=environment, capture_output=True, text=True, timeout=30, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        # another certificate, though of the same authority
+        other, _ = authority.server("window.example").write(tmp_path, "other")
+        environment["ONEWINDOW_TLS_CERTIFICATE"] = str(other)
+        done = subprocess.run(status, env=environment, capture_output=True, text=True, timeout=30, check=False)
+        assert done.returncode != 0
+        assert "shows another certificate" in done.stdout + done.stderr
 
 
 def test_children_end_with_a_killed_supervisor(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`make bench`: `python -m tests.bench [chain|accept|flow|scale|memory|all] …` (docs/benchmarks.md)."""
+"""`make bench`: `python -m tests.bench [chain|accept|flow|scale|memory|paper|all] …` (docs/benchmarks.md)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import structlog
 
 from tests.bench.memory import ROOT
 
-PARTS = ("chain", "accept", "flow", "scale", "memory")
+PARTS = ("chain", "accept", "flow", "scale", "memory", "paper")
 
 
 def main() -> int:
@@ -56,6 +56,10 @@ def _run(part: str, asked: argparse.Namespace, stack: ExitStack) -> bool:
         from tests.bench import ratios
 
         return ratios.run(asked.rounds or (3 if quick else 25), 5 if quick else 25, asked.seed)
+    if part == "paper":
+        from tests.bench import paper
+
+        return paper.run(asked.rounds or (10 if quick else 100))
     if part == "memory":
         count = asked.declarations or (2_000 if quick else 100_000)
         done = [

@@ -18,14 +18,19 @@ from hypothesis.strategies import SearchStrategy
 
 from adapters import xmldsig
 from adapters.unzipping import Unpackable, unzip
+from adapters.workbooks import read_workbook
 from declarations.answers import AnswerTables
 from declarations.checking import check
-from declarations.errors import SignatureRefused, UnreadableResponse
+from declarations.errors import SignatureRefused, UnreadableResponse, UnreadableSheet
 from declarations.faults import LIMIT
+from declarations.mrz import read_mrz
 from declarations.rulebook import Rulebook
+from declarations.sheets.csvtext import read_csv
+from declarations.sheets.reading import Sheet, read_sheet
 from gateway.login.peers import certificate_of
 from gateway.outgoing_urls import require_url
 from gateway.sniffing import sniffed
+from tests.support import handmade_books
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES = ROOT / "tests/data/cases"
@@ -95,6 +100,22 @@ def _url(data: bytes) -> None:
     with suppress(ForbiddenAddress):
         assert require_url(data.decode("utf-8", "replace")).scheme == "https"
     sniffed(data)
+
+
+def _sheet(cells: Callable[[bytes], Sheet]) -> Callable[[bytes], None]:
+    def read(data: bytes) -> None:
+        with suppress(UnreadableSheet):
+            found = read_sheet(_RULEBOOK, _RULEBOOK.forms["goods"], "containers", cells(data), _CONTEXT, mode="good")
+            told = [each.as_dict() for each in found.faults]
+            json.dumps([told, found.rows], ensure_ascii=False).encode()
+            assert found.count == len(found.rows) + found.refused
+
+    return read
+
+
+def _zones(data: bytes) -> None:
+    for document in read_mrz(data.decode("utf-8", "replace").splitlines(), _CONTEXT.today):
+        assert document.readable or document.faults
 
 
 def _values() -> SearchStrategy[Any]:
@@ -186,6 +207,24 @@ READERS: dict[str, Reader] = {
         [*_files("tests/data/attacks/*.zip")[:4], _zipped([("a.xml", b"<a/>"), ("a.xml.sig", b"x" * 100)])],
         (b"PK\x01\x02", b"PK\x03\x04", b"PK\x05\x06", b"PK\x06\x06", b"../", b"\x01\x00", b"\xff\xff\xff\xff"),
         st.lists(st.tuples(st.text(max_size=12), st.binary(max_size=60)), max_size=5).map(_zipped),
+    ),
+    "workbook": Reader(
+        _sheet(read_workbook),
+        [
+            *_files("tests/data/attacks/*.xlsx"),
+            handmade_books.book(handmade_books.parts(handmade_books.text("A2", "TSTU3054380"))),
+        ],
+        (b"<f>", b't="s"', b'r="XFD1048576"', b"<v>1e999</v>", b"TargetMode", b"PK\x01\x02", b"<!DOCTYPE", b"\xff\xfe"),
+    ),
+    "sheet-csv": Reader(
+        _sheet(read_csv),
+        ['集装箱号,箱内商品项号\r\nTSTU3054380,"1,2"\r\n'.encode(), *_files("tests/data/attacks/*.csv")],
+        (b"=", b"'", b'"', b",", b"\r", b"\x00", b"\xd6\xd0", b"container_id", b"\t"),
+    ),
+    "mrz": Reader(
+        _zones,
+        [b"P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<\nL898902C36UTO7408122F1204159ZE184226B<<<<<10"],
+        (b"<<", b"\n", b"V<", "\uff1c".encode(), "\u00ab".encode(), b"000000"),
     ),
     "xml-signature": Reader(_signature, _SIGNED, _XML_WORDS),
     "certificate": Reader(_certificate, _PEM),

@@ -20,8 +20,9 @@ from declarations.errors import (
 )
 from gateway import amend, ask
 from gateway.database.stores import outbox
+from gateway.operations.faults import operator_faults
 from gateway.receive import receive
-from gateway.submit import Key, Reply
+from gateway.repeating import Key, Reply
 from gateway.wiring import Window
 from tests.support.windows import (
     CLIENT,
@@ -315,7 +316,7 @@ async def test_a_parked_message_is_replaced_by_its_correction(tmp_path: Path) ->
         await refile(window, declaration_id, COSMETICS)
         await deliver(window)
         assert (await legs(window, declaration_id))["inspection"] == ("sent", 2)
-        assert (await ask.operator_faults(window))["items"] == []
+        assert (await operator_faults(window))["items"] == []
 
 
 async def test_what_an_agency_has_released_is_not_filed_with_it_a_second_time(tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ async def test_the_api_description_is_whole(http: aiohttp.ClientSession) -> None
     assert "422" not in reading["responses"], "422 is for the content of a declaration alone"
 
 
-async def test_the_examples_of_the_documentation_can_be_read(site: Site) -> None:
+async def test_the_examples_of_the_documentation_can_be_filed(site: Site) -> None:
     async with aiohttp.ClientSession(site.url, headers=site.token("clients/default")) as client:
         described = await (await client.get("/openapi.json")).json()
         content = described["paths"]["/api/v1/declarations"]["post"]["requestBody"]["content"]
@@ -120,9 +120,7 @@ async def test_the_examples_of_the_documentation_can_be_read(site: Site) -> None
             example = shown["example"]
             body = example.encode() if isinstance(example, str) else orjson.dumps(example)
             reply = await client.post(address, data=body, headers={**JSON, "Content-Type": media_type})
-            faults = (await problem(reply, 422, "invalid_declaration"))["faults"]
-            # cut short, so items are missing; but no name and no value of it is wrong
-            assert not [fault for fault in faults if fault["code"].startswith("F-")], media_type
+            assert (reply.status, (await reply.json())["valid"]) == (200, True), media_type
 
 
 async def test_health_and_readiness_need_no_token(http: aiohttp.ClientSession) -> None:

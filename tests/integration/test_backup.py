@@ -21,6 +21,7 @@ from declarations.rulebook import Rulebook
 from gateway import ask, backup, restore
 from gateway.config import Settings
 from gateway.database.schema import outbox
+from gateway.operations.faults import operator_faults
 from gateway.wiring import Window, open_window
 from tests.support.backend import settings_at
 from tests.support.program import program
@@ -190,7 +191,7 @@ async def test_where_nobody_deduplicates_what_may_have_left_is_held(tmp_path: Pa
         assert (await restore.tell_again(window, START))["in_doubt"] == 1
         await send_out(window)
         assert agency(window, "customs").got == []
-        [item] = (await ask.operator_faults(window))["items"]
+        [item] = (await operator_faults(window))["items"]
         assert item["kind"] == "outcome_unknown"
 
 

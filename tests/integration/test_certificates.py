@@ -26,11 +26,11 @@ from declarations.errors import BadConfiguration
 from gateway.main import create_app
 from gateway.tls import server_options
 from gateway.wiring import Window
-from tests.support.accounts import add_person, block, journalled, logged_in
 from tests.support.listening import listening
 from tests.support.pki import Authority, Card, client_tls, new_key
 from tests.support.program import program
 from tests.support.served import problem
+from tests.support.visitors import add_person, block, journalled, logged_in
 from tests.support.windows import TickingClock, window_at
 
 HEADER = "X-Client-Cert"
@@ -402,8 +402,8 @@ async def test_a_signed_challenge_logs_in(tmp_path: Path, kind: str) -> None:
                 assert "onewindow" in reply.cookies
             # the same once more, exactly
             async with browser.post(f"{API}/session/signature", json=body) as reply:
-                await problem(reply, 403, "challenge_closed")
-        assert await refusals(served.window) == ["challenge_closed"]
+                await problem(reply, 403, "challenge_used")
+        assert await refusals(served.window) == ["challenge_used"]
 
 
 async def test_each_way_a_signed_challenge_can_be_wrong(tmp_path: Path) -> None:
@@ -419,7 +419,7 @@ async def test_each_way_a_signed_challenge_can_be_wrong(tmp_path: Path) -> None:
         fresh_one = await challenge_of(browser)
         await attempt(403, "bad_signature", signed(card, {**fresh_one, "sign": "something else"}))
         # a wrong signature used it up
-        await attempt(403, "challenge_closed", signed(card, fresh_one))
+        await attempt(403, "challenge_used", signed(card, fresh_one))
         await attempt(403, "bad_signature", signed(card, await challenge_of(browser), certificate=other.pem))
         await attempt(403, "bad_signature", signed(card, await challenge_of(browser), signature="not Base64!"))
         wrong = signed(card, await challenge_of(browser), algorithm="rsa-sha256")
@@ -427,7 +427,7 @@ async def test_each_way_a_signed_challenge_can_be_wrong(tmp_path: Path) -> None:
         await attempt(403, "challenge_closed", signed(card, {"challenge": "never given", "sign": "x"}))
         late = await challenge_of(browser)
         served.clock.tick(121)
-        await attempt(403, "challenge_closed", signed(card, late))
+        await attempt(403, "challenge_expired", signed(card, late))
         # somebody else's good card under this login
         await attempt(403, "certificate_unknown", signed(other, await challenge_of(browser)))
         await attempt(403, "certificate_unknown", signed(card, await challenge_of(browser)), login="nobody")

@@ -24,6 +24,7 @@ from gateway.database import schema
 from gateway.database.stores import controls, messages, outbox
 from gateway.database.types import database_now
 from gateway.filing import outbox_row
+from gateway.operations.faults import operator_faults
 from gateway.outcome import Doubt, Later, Outcome, Parked, Policy, Sent
 from gateway.wiring import Window
 from tests.support.windows import (
@@ -136,7 +137,7 @@ async def test_a_refused_message_is_parked_and_the_others_go_on(tmp_path: Path) 
         parked = await leg(window, first)
         assert parked["state"] == "parked"
         assert "请勿重复申报" in parked["next_zh"]
-        (shown,) = (await ask.operator_faults(window))["items"]
+        (shown,) = (await operator_faults(window))["items"]
         assert (shown["kind"], shown["declaration_id"], shown["reason"]) == ("parked", first, "400 not a message")
 
 
@@ -190,7 +191,7 @@ async def test_in_doubt_nothing_is_sent_again_to_an_agency_that_would_take_it_tw
             await make_due(window)
         assert agency(window, "customs").got == []
         assert (await leg(window, declaration_id))["state"] == "outcome_unknown"
-        (shown,) = (await ask.operator_faults(window))["items"]
+        (shown,) = (await operator_faults(window))["items"]
         assert shown["kind"] == "outcome_unknown"
 
 
@@ -389,7 +390,7 @@ async def test_technical_words_reach_operators_and_never_traders(tmp_path: Path,
         await deliver(window)
         for seen in (ask.declaration, ask.timeline, ask.messages):
             assert b"10.0.0.7" not in orjson.dumps(await seen(window, CLIENT, declaration_id))
-        (shown,) = (await ask.operator_faults(window))["items"]
+        (shown,) = (await operator_faults(window))["items"]
         assert (shown["text"], shown["reason"], shown["reason_zh"]) == (words, words, words)
 
 

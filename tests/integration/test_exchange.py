@@ -4,6 +4,7 @@ journalled, and changes nothing."""
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 import zipfile
@@ -16,11 +17,14 @@ from typing import Any
 
 import aiohttp
 import pytest
+from lxml import etree
 from sqlalchemy import select, update
+from structlog.testing import capture_logs
 
+from adapters import xmldsig
 from adapters.agency import Outgoing
-from adapters.algorithms import ED25519
-from adapters.keys import WINDOW, Key, KeyRing
+from adapters.keyfiles import Key
+from adapters.keys import WINDOW, KeyRing
 from adapters.signatures import HEADER, SUFFIX, sign
 from adapters.simulator.folder_door import unpack
 from adapters.simulator.knobs import Knobs
@@ -28,11 +32,14 @@ from adapters.simulator.run import run_simulator
 from adapters.transports import folder
 from adapters.transports.folder import FolderChannel
 from declarations.errors import AgencyUnavailable, BadConfiguration
+from declarations.signatureterms import ECDSA_P256, ED25519
 from gateway import ask, receive
 from gateway.clock import system_clock
 from gateway.collect import Collector
 from gateway.database.schema import inbox, journal, message, message_body
 from gateway.main import create_app
+from gateway.operations.faults import operator_faults
+from gateway.sweep import Sweeper
 from gateway.wiring import Window, open_window
 from tests.support.backend import settings_at
 from tests.support.figures import Figures
@@ -54,6 +61,7 @@ from tests.support.windows import (
     rulebook,
     window_at,
 )
+from tests.support.wrapping import WRAPS, signed_by_id
 
 REFERENCE = "SWSH2015B00000001"
 CUSTOMS_TABLE, INSPECTION_TABLE = "mappings/customs/agency.toml", "mappings/inspection/agency.toml"
@@ -189,7 +197,7 @@ async def test_each_refusal_has_its_code_is_kept_and_journalled_and_changes_noth
         assert (kept.state, kept.reason_en, kept.reason_zh) == ("quarantined", problem["detail"], problem["detail_zh"])
         assert kept.problem.startswith(f"{code}: ")
         assert await at.refusals() == [(code, kept.id)]
-        [shown] = (await ask.operator_faults(at.window))["items"]
+        [shown] = (await operator_faults(at.window))["items"]
         assert (shown["inbox_id"], shown["reason_zh"]) == (kept.id, problem["detail_zh"])
         # the agency comes again, signed as it should: it is taken, and the refusal is over
         if code != "revoked_key":
@@ -197,6 +205,50 @@ async def test_each_refusal_has_its_code_is_kept_and_journalled_and_changes_noth
             assert (await at.post(body, good))[1]["state"] == "done"
             [kept] = await rows(at.window, select(inbox))
             assert (kept.state, kept.problem, kept.signature) == ("done", None, good)
+
+
+SIGNED_INSIDE = {INSPECTION_TABLE: ('incoming = "detached-ed25519"', 'incoming = "xmldsig-ecdsa-p256"')}
+
+
+@pytest.mark.parametrize("wrap", WRAPS)
+async def test_a_wrapped_signature_is_refused_at_the_door(tmp_path: Path, wrap: str) -> None:
+    """The agency's own good signature, moved to where it covers the genuine answer and the forged one is read."""
+    async with door(tmp_path, tables=changed_rulebook(SIGNED_INSIDE)) as at:
+        key = at.keys.create("inspection", ECDSA_P256, at.clock())
+        assert at.answer("20") != at.answer()
+        genuine = signed_by_id(key, at.answer())
+        body, before = etree.tostring(WRAPS[wrap](genuine, _refusing)), await at.seen()
+        status, problem = await at.post(body, None)
+        assert (status, problem["code"]) == (403, "bad_signature")
+        assert await at.seen() == before
+        [kept] = await rows(at.window, select(inbox))
+        assert (kept.state, kept.sha256) == ("quarantined", hashlib.sha256(body).hexdigest())
+        assert await at.refusals() == [("bad_signature", kept.id)]
+        # signed inside and not moved, the answer is taken
+        good = xmldsig.embed(at.answer(), xmldsig.sign(key, at.answer()))
+        assert (await at.post(good, None))[1]["state"] == "done"
+
+
+def _refusing(answer: etree._Element) -> None:
+    """Turns "accepted" into something else."""
+    code = next(each for each in answer.iter() if each.text == "10")
+    code.text = "20"
+
+
+async def test_an_answer_signed_inside_is_taken_once_and_in_its_time(tmp_path: Path) -> None:
+    async with door(tmp_path, tables=changed_rulebook(SIGNED_INSIDE)) as at:
+        key = at.keys.create("inspection", ECDSA_P256, at.clock())
+        body = xmldsig.embed(at.answer(), xmldsig.sign(key, at.answer()))
+        assert (await at.post(body, None))[1]["state"] == "done"
+        before = await at.seen()
+        assert (await at.post(body, None))[1]["state"] == "duplicate"
+        later = at.answer("85")
+        late = xmldsig.embed(later, xmldsig.sign(key, later))
+        at.clock.tick(8 * 86_400)
+        status, problem = await at.post(late, None)
+        assert (status, problem["code"]) == (403, "outside_window")
+        assert await at.seen() == before
+        assert [reason for reason, _ in await at.refusals()] == ["outside_window"]
 
 
 async def test_the_name_of_a_file_is_signed_too(tmp_path: Path) -> None:
@@ -426,6 +478,53 @@ async def test_operators_see_which_keys_end_soon(tmp_path: Path) -> None:
         assert "PRIVATE" not in json.dumps(public)
 
 
+@pytest.mark.parametrize(
+    ("left", "term", "state", "said"),
+    [
+        (61, None, "in_force", []),
+        (60, 60, "in_force", ["key_expires"]),
+        (30, 30, "in_force", ["key_expires"]),
+        (7, 7, "in_force", ["key_expires"]),
+        (1, 7, "in_force", ["key_expires"]),
+        (-1, 0, "expired", ["key_expired"]),
+    ],
+)
+async def test_operators_are_warned_sixty_thirty_and_seven_days_ahead(
+    tmp_path: Path, left: int, term: int | None, state: str, said: list[str]
+) -> None:
+    """What the desk, the figures and the log say, by the window's clock."""
+    async with door(tmp_path) as at:
+        key = at.window.keys.create("customs", ED25519, at.clock().replace(microsecond=0), days=100)
+        at.clock.tick((key.not_after - at.clock()).total_seconds() - left * 86_400)
+        at.window.condition.forget()
+        async with at.http.get(f"{at.url}/api/v1/operations/keys", headers=at.token("operators/default")) as reply:
+            [item] = [item for item in (await reply.json())["items"] if item["id"] == key.id]
+        assert (item["days_left"], item["warning_days"], item["state"]) == (left, term, state)
+        async with at.http.get(f"{at.url}/metrics") as reply:
+            figures = Figures.of(await reply.read())
+        assert figures.get("onewindow_key_expires_seconds", owner="customs", key=key.id) == left * 86_400
+        sweeper = Sweeper(at.window)
+        with capture_logs() as logged:
+            for hour in range(3):
+                await sweeper.run_once()
+                at.clock.tick(60 * hour)
+        mine = [each for each in logged if each.get("key") == key.id]
+        assert [each["event"] for each in mine] == said, "once a day"
+        assert [each.get("within_days") for each in mine] == ([term or None] if said else [])
+        if left > 60:
+            return
+        at.clock.tick(86_400)
+        with capture_logs() as logged:
+            await sweeper.run_once()
+        assert [each["key"] for each in logged if each["event"] in ("key_expires", "key_expired")] == [key.id]
+        # replaced, nothing is said any more
+        at.window.keys.create("customs", ED25519, at.clock(), days=400)
+        at.clock.tick(86_400)
+        with capture_logs() as logged:
+            await sweeper.run_once()
+        assert not [each for each in logged if each.get("key") == key.id]
+
+
 PROFILES = ["detached-rsa", "xmldsig-ecdsa-p256", "xmldsig-rsa", "hmac-sha256"]
 
 
@@ -500,7 +599,7 @@ async def _closed_by_both(tmp_path: Path, tables: Path, files: Any) -> None:
                     await asyncio.sleep(0.05)
             refused = await rows(window, select(journal.c.details).where(journal.c.code == "answer_refused"))
             assert refused == []
-            assert (await ask.operator_faults(window))["items"] == []
+            assert (await operator_faults(window))["items"] == []
         finally:
             for each in agencies:
                 each.cancel()

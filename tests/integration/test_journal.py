@@ -15,7 +15,8 @@ from sqlalchemy.exc import DBAPIError
 from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
-from adapters.keys import WINDOW, from_public
+from adapters.keyfiles import from_public
+from adapters.keys import WINDOW
 from declarations.errors import NotFound
 from gateway import ask, restore
 from gateway.cli import app

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -16,7 +16,6 @@ import pytest
 from sqlalchemy import Connection, insert, make_url, update
 
 from declarations.errors import (
-    BadConfiguration,
     BadRequest,
     FiledByAnother,
     MandateNotInForce,
@@ -31,7 +30,8 @@ from gateway.identity import Caller
 from gateway.main import create_app
 from gateway.mandate_terms import Offer
 from gateway.receive import receive
-from gateway.submit import Reply, submit
+from gateway.repeating import Reply
+from gateway.submit import submit
 from gateway.wiring import Window
 from tests.support.listening import listening
 from tests.support.plain import plain_rows
@@ -41,7 +41,6 @@ from tests.support.windows import (
     ELECTRONICS,
     JSON,
     TickingClock,
-    changed_rulebook,
     deliver,
     inspected,
     receipt,
@@ -378,25 +377,31 @@ async def test_revoked_at_once_by_either_side(tmp_path: Path) -> None:
             assert (await ask.declaration(window, BROKER, filed))["version"] == 1
 
 
+@contextmanager
+def revoked_before_it_is_stored(window: Window, mandate_id: str) -> Iterator[None]:
+    """The trader revokes at the last moment: making the vault ready is what comes before the storing."""
+    ready = window.vault.ready
+
+    async def meanwhile(organisation_id: str) -> None:
+        await ready(organisation_id)
+        await mandate_offers.revoke(window, TRADER, mandate_id)
+
+    window.vault.ready = meanwhile  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        window.vault.ready = ready  # type: ignore[method-assign]
+
+
 async def test_revoked_between_the_check_and_the_storing(tmp_path: Path) -> None:
     async with market(tmp_path) as window:
-        mandate_id = await mandated(window)
-        ready = window.vault.ready
-
-        async def meanwhile(organisation_id: str) -> None:
-            # the last thing before the filing is stored
-            await ready(organisation_id)
-            await mandate_offers.revoke(window, TRADER, mandate_id)
-
-        window.vault.ready = meanwhile  # type: ignore[method-assign]
-        with pytest.raises(MandateNotInForce):
+        with revoked_before_it_is_stored(window, await mandated(window)), pytest.raises(MandateNotInForce):
             await file(window)
         assert (await ask.find(window, BROKER))["items"] == []
         # nor does it go on under another one than it was prepared to name
-        mandate_id, other = sorted([await mandated(window), await mandated(window)])
-        with pytest.raises(MandateNotInForce):
+        first, other = sorted([await mandated(window), await mandated(window)])
+        with revoked_before_it_is_stored(window, first), pytest.raises(MandateNotInForce):
             await file(window)
-        window.vault.ready = ready  # type: ignore[method-assign]
         assert (await file(window)).body["on_behalf_of"]["mandate"] == other
 
 
@@ -676,6 +681,18 @@ async def test_a_correction_is_covered_by_the_mandate_too(tmp_path: Path) -> Non
         assert [item["id"] for item in (await ask.find(window, TRADER, state="filed"))["items"]] == [filed]
 
 
+async def test_a_mandate_revoked_while_a_correction_is_prepared_covers_it_no_more(tmp_path: Path) -> None:
+    async with market(tmp_path) as window:
+        mandate_id = await mandated(window)
+        filed = (await file(window)).body["id"]
+        await rejected(window, filed)
+        before = await ask.declaration(window, BROKER, filed)
+        with revoked_before_it_is_stored(window, mandate_id), pytest.raises(MandateNotInForce):
+            await amend.refile(window, BROKER, filed, sample(ELECTRONICS), JSON)
+        assert await ask.declaration(window, BROKER, filed) == before
+        assert not [row for row in await journal_of(window, "broker") if row.code == "refiled"]
+
+
 async def test_every_act_says_for_whom(tmp_path: Path) -> None:
     async with market(tmp_path) as window:
         mandate_id = await mandated(window)
@@ -738,11 +755,3 @@ async def test_an_archived_filing_says_so_to_its_principal(tmp_path: Path) -> No
                 await ask.declaration(window, caller, row["declaration_id"])
         with pytest.raises(NotFound, match="there is no declaration"):
             await ask.declaration(window, OTHER, row["declaration_id"])
-
-
-@pytest.mark.sqlite_only
-def test_a_form_that_no_mandate_could_be_asked_about_is_refused() -> None:
-    path = "mappings/mandate_scopes.csv"
-    for old, new in (("goods,", "ships,"), ("trade_direction_code", "trade_direction")):
-        with pytest.raises(BadConfiguration):
-            mandates.MandateTables(changed_rulebook({path: (old, new)}))

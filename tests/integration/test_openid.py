@@ -22,10 +22,10 @@ from gateway.main import create_app
 from gateway.supervise import free_port
 from gateway.tls import server_options
 from gateway.wiring import Window
-from tests.support.accounts import add_person, block, journalled, logged_in
 from tests.support.listening import listening
 from tests.support.provider import CLIENT, SECRET, Liar, lying_provider, real_provider, visit
 from tests.support.served import problem
+from tests.support.visitors import add_person, block, journalled, logged_in
 from tests.support.windows import TickingClock, window_at
 
 API = "/api/v1"
@@ -275,14 +275,30 @@ LIES: dict[str, dict[str, Any]] = {
 }
 
 
+REASONS = {
+    "of another issuer": "openid_token_of_another",
+    "for another audience": "openid_token_of_another",
+    "for several, made for another": "openid_token_of_another",
+    "made for another": "openid_token_of_another",
+    "expired": "openid_token_expired",
+    "of the future": "openid_token_expired",
+    "of another log-in": "openid_token_replayed",
+    "unsigned": "openid_token_algorithm",
+    "by another algorithm": "openid_token_algorithm",
+    "by HMAC with the public key": "openid_token_algorithm",
+}
+"""Of a lie, where it is not openid_token_refused."""
+
+
 @pytest.mark.parametrize("lie", LIES)
 async def test_a_token_that_proves_nothing_opens_nothing(tmp_path: Path, lie: str) -> None:
     async with lied_to(tmp_path) as (served, liar), served.browser() as browser:
         await add_person(served.window, "liming", email="liming@example.cn")
         _tell(liar, dict(LIES[lie]))
-        await problem(await back(browser, liar), 403, "openid_token_refused")
+        reason = REASONS.get(lie, "openid_token_refused")
+        await problem(await back(browser, liar), 403, reason)
         assert not has_session(browser)
-        assert await refusals(served.window) == ["openid_token_refused"]
+        assert await refusals(served.window) == [reason]
         assert await journalled(served.window, "openid_linked") == []
 
 

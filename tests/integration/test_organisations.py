@@ -18,6 +18,7 @@ from declarations.errors import BadConfiguration, BadRequest, MoveNotAllowed, No
 from declarations.loginerrors import PeopleOnly
 from declarations.peopleerrors import (
     InvitationClosed,
+    InvitationWithdrawn,
     LastAdministrator,
     LoginTaken,
     PapersConflict,
@@ -181,7 +182,7 @@ async def test_an_organisation_comes_in_and_its_people_with_it(tmp_path: Path) -
         status, joined = await at.ask("POST", "/invitations/accept", account)
         assert (status, joined["roles"]) == (201, ["keyer"])
         status, again = await at.ask("POST", "/invitations/accept", {**account, "login": "li.na2"})
-        assert (status, again["code"]) == (403, "invitation_closed")
+        assert (status, again["code"]) == (403, "invitation_used")
         status, listed = await at.ask("GET", "/organisation/people", **boss)
         assert {each["login"]: each["roles"] for each in listed["items"]} == {
             "chen@example.com": ["administrator"],
@@ -424,18 +425,23 @@ async def test_an_invitation_opens_once_for_one_within_its_time(tmp_path: Path) 
         stored = await window.database.read(_rows(tables.invitation))
         assert not any(each["token"] in str(row) for each in made for row in stored)
         await invitations.withdraw(window, boss, made[0]["id"])
-        with pytest.raises(InvitationClosed):
+        with pytest.raises(InvitationWithdrawn):
             await invitations.accept(window, made[0]["token"], CHEN)
         twice = await asyncio.gather(
             invitations.accept(window, made[1]["token"], CHEN),
             invitations.accept(window, made[1]["token"], Newcomer("other", "n", None, PASSWORD)),
             return_exceptions=True,
         )
-        assert sorted(type(each).__name__ for each in twice) == ["InvitationClosed", "dict"]
+        assert sorted(type(each).__name__ for each in twice) == ["InvitationUsed", "dict"]
         clock.tick(timedelta(days=7).total_seconds())
-        for token in (made[2]["token"], "owi_nothing", ""):
-            with pytest.raises(InvitationClosed):
+        for token, refusal in (
+            (made[2]["token"], "invitation_expired"),
+            ("owi_nothing", "invitation_closed"),
+            ("", "invitation_closed"),
+        ):
+            with pytest.raises(InvitationClosed) as caught:
                 await invitations.accept(window, token, Newcomer("third", "n", None, PASSWORD))
+            assert caught.value.code == refusal
         states = [each["state"] for each in (await invitations.listed(window, boss, cursor=None, limit=9))["items"]]
         assert sorted(states) == ["expired", "used", "withdrawn"]
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from declarations.errors import AgencyUnavailable, ForbiddenAddress
-from gateway import outgoing_urls
-from gateway.outgoing_urls import PublicResolver, call, require_public, require_url
+from gateway.outgoing_urls import LARGEST_REPLY, Reply, call, public_connector, require_public, require_url
+from tests.support.pki import Authority
 
 pytestmark = pytest.mark.sqlite_only
 
@@ -71,68 +76,95 @@ class Names(AbstractResolver):
         return None
 
 
-@asynccontextmanager
-async def inside() -> AsyncIterator[tuple[int, list[bytes]]]:
-    """A service on this machine that nobody outside may reach: its port, and what reached it."""
-    reached: list[bytes] = []
+@dataclass
+class Machine:
+    """A customer's service on this machine, over TLS, as `a.example`: what reached it, and where connections were to go."""
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        reached.append(await reader.read(100))
-        writer.close()
+    port: int
+    authority: Authority
+    reached: list[bytes] = field(default_factory=list)
+    asked_for: list[str] = field(default_factory=list)
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1], reached
+    @property
+    def url(self) -> str:
+        return f"https://a.example:{self.port}/hook"
 
+    def connector(self, names: AbstractResolver) -> aiohttp.TCPConnector:
+        """The window's own way out, into a network where every address is this machine."""
+        machine = self
 
-@pytest.mark.parametrize("answer", [["127.0.0.1"], ["8.8.8.8", "127.0.0.1"], ["169.254.169.254"], ["::1"]])
-async def test_a_name_that_leads_inside_is_not_called(answer: list[str]) -> None:
-    async with inside() as (port, reached):
-        connector = aiohttp.TCPConnector(resolver=PublicResolver(Names(answer)))
-        with pytest.raises(ForbiddenAddress):
-            await call("POST", f"https://a.example:{port}/", body=b"{}", connector=connector, ports=frozenset({port}))
-        assert reached == []
+        class Rerouted(socket.socket):
+            def connect(self, address: Any) -> None:
+                machine.asked_for.append(address[0])
+                super().connect(("127.0.0.1", machine.port))
 
-
-async def test_a_name_is_looked_up_once_so_that_it_cannot_change_its_mind() -> None:
-    """Rebinding: public when it is checked, inside when it is called."""
-    names = Names(["198.51.100.7"], ["127.0.0.1"])
-    allowed: list[str] = []
-
-    class Lenient(PublicResolver):
-        async def resolve(
-            self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-        ) -> list[ResolveResult]:
-            # what stands here for a public machine answers on this one
-            found = await names.resolve(host, port, family)
-            allowed.append(found[0]["host"])
-            return [{**each, "host": "127.0.0.1"} for each in found]
-
-    async with inside() as (port, reached):
-        connector = aiohttp.TCPConnector(resolver=Lenient(), use_dns_cache=False)
-        with pytest.raises(AgencyUnavailable):
-            await call("POST", f"https://a.example:{port}/", connector=connector, ports=frozenset({port}))
-        assert len(reached) == 1, "the connection went where the one look-up said"
-    assert allowed == ["198.51.100.7"]
-    assert names.asked == 1
-
-
-async def test_a_redirect_is_an_answer_and_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[bytes] = []
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        seen.append(await reader.readuntil(b"\r\n\r\n"))
-        writer.write(
-            b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/inside\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        tls = ssl.create_default_context(cadata=self.authority.pem)
+        return public_connector(
+            names, ssl=tls, socket_factory=lambda info: Rerouted(socket.AF_INET, socket.SOCK_STREAM)
         )
+
+    async def call(self, names: AbstractResolver, **how: Any) -> Reply:
+        return await call(
+            "POST", self.url, body=b"{}", connector=self.connector(names), ports=frozenset({self.port}), **how
+        )
+
+
+@asynccontextmanager
+async def customer(tmp_path: Path, reply: bytes = b"HTTP/1.1 204 No Content\r\n\r\n") -> AsyncIterator[Machine]:
+    machine = Machine(0, Authority(datetime.now(UTC)))
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        machine.reached.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(reply)
         await writer.drain()
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    # no public machine and no certificate here: text and scheme are what other tests are about
-    monkeypatch.setattr(outgoing_urls, "require_url", lambda url, **_: None)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(*machine.authority.server("a.example").write(tmp_path, "customer"))
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
     async with server:
-        reply = await call("POST", f"http://127.0.0.1:{port}/hook", body=b"{}", connector=aiohttp.TCPConnector())
-    assert (reply.status, reply.headers["Location"]) == (302, "http://127.0.0.1:1/inside")
-    assert len(seen) == 1
+        machine.port = server.sockets[0].getsockname()[1]
+        yield machine
+
+
+@pytest.mark.parametrize("answer", [["127.0.0.1"], ["8.8.8.8", "127.0.0.1"], ["169.254.169.254"], ["::1"]])
+async def test_a_name_that_leads_inside_is_not_called(tmp_path: Path, answer: list[str]) -> None:
+    async with customer(tmp_path) as machine:
+        with pytest.raises(ForbiddenAddress):
+            await machine.call(Names(answer))
+        assert (machine.asked_for, machine.reached) == ([], [])
+
+
+async def test_a_name_is_looked_up_once_so_that_it_cannot_change_its_mind(tmp_path: Path) -> None:
+    """Rebinding: public when it is checked, inside when it is called."""
+    names = Names(["8.8.8.8"], ["127.0.0.1"])
+    async with customer(tmp_path) as machine:
+        assert (await machine.call(names)).status == 204
+        assert machine.asked_for == ["8.8.8.8"], "the connection went where the one look-up said"
+        assert names.asked == 1
+        # the next call asks anew, and sees through it
+        with pytest.raises(ForbiddenAddress):
+            await machine.call(names)
+        assert len(machine.reached) == 1
+
+
+async def test_a_redirect_is_an_answer_and_not_followed(tmp_path: Path) -> None:
+    away = b"HTTP/1.1 302 Found\r\nLocation: https://a.example:%d/inside\r\nContent-Length: 0\r\n\r\n"
+    async with customer(tmp_path, away % 8443) as machine:
+        reply = await machine.call(Names(["8.8.8.8"], ["8.8.8.8"]))
+        assert (reply.status, reply.headers["Location"]) == (302, "https://a.example:8443/inside")
+        assert len(machine.reached) == 1
+
+
+async def test_of_a_long_reply_only_the_beginning_is_read(tmp_path: Path) -> None:
+    long = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 1_000_000
+    async with customer(tmp_path, long) as machine:
+        assert len((await machine.call(Names(["8.8.8.8"]))).body) == LARGEST_REPLY
+
+
+async def test_a_machine_without_a_trusted_certificate_gets_nothing(tmp_path: Path) -> None:
+    async with customer(tmp_path) as machine:
+        machine.authority = Authority(datetime.now(UTC), "Another authority")
+        with pytest.raises(AgencyUnavailable):
+            await machine.call(Names(["8.8.8.8"]))
+        assert machine.reached == []

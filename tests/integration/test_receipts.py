@@ -16,9 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from adapters.algorithms import ED25519
-from adapters.keys import WINDOW, Key, KeyRing, from_public
+from adapters.keyfiles import Key, from_public
+from adapters.keys import WINDOW, KeyRing
 from declarations.errors import NotFound, OnewindowError, SignatureRefused
+from declarations.signatureterms import ED25519
 from gateway import amend, receipts
 from gateway.cli import app
 from gateway.main import create_app

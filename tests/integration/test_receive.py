@@ -22,6 +22,7 @@ from gateway import receive as door
 from gateway.collect import Collector
 from gateway.database.stores import inbox, messages
 from gateway.matching import exchange_names
+from gateway.operations.faults import operator_faults
 from gateway.receive import receive
 from gateway.submit import submit
 from gateway.taking import REMATCHED_AT_MOST
@@ -227,7 +228,7 @@ async def test_an_answer_that_fits_two_filings_goes_to_the_operator(tmp_path: Pa
         received = await receive(window, "customs", receipt(REFERENCE))
         assert received.state == "quarantined"
         assert REFERENCE in (received.reason or "")
-        (fault,) = (await ask.operator_faults(window))["items"]
+        (fault,) = (await operator_faults(window))["items"]
         assert (fault["kind"], fault["inbox_id"]) == ("quarantined", received.inbox_id)
         for caller in (CLIENT, STRANGER):
             (item,) = (await ask.find(window, caller))["items"]
@@ -253,7 +254,7 @@ async def test_what_cannot_be_read_is_kept_for_the_operator(tmp_path: Path, body
         assert received.reason_zh
         again = await receive(window, "customs", body, "strange.xml")
         assert again.inbox_id == received.inbox_id, "kept once"
-        (fault,) = (await ask.operator_faults(window))["items"]
+        (fault,) = (await operator_faults(window))["items"]
         assert (fault["kind"], fault["name"]) == ("quarantined", "strange.xml")
 
 
@@ -275,7 +276,7 @@ async def test_an_answer_that_trips_a_fault_of_ours_is_kept_for_the_operator(
             received = await receive(window, "customs", receipt(REFERENCE), "a.xml")
         assert received.state == "quarantined"
         assert "KeyError('ours')" in (received.reason or "")
-        (fault,) = (await ask.operator_faults(window))["items"]
+        (fault,) = (await operator_faults(window))["items"]
         assert (fault["kind"], fault["inbox_id"], fault["name"]) == ("quarantined", received.inbox_id, "a.xml")
         kept = await window.database.read(lambda connection: inbox.get(connection, received.inbox_id))
         assert kept is not None
@@ -283,7 +284,7 @@ async def test_an_answer_that_trips_a_fault_of_ours_is_kept_for_the_operator(
         assert (await shown(window, declaration_id))["legs"]["customs"]["state"] == "sent", "nothing half taken"
         # it may come again once the fault is mended
         assert (await receive(window, "customs", receipt(REFERENCE), "a.xml")).state == "done"
-        assert (await ask.operator_faults(window))["items"] == []
+        assert (await operator_faults(window))["items"] == []
 
 
 async def test_an_answer_is_not_acknowledged_while_nothing_can_be_stored(
@@ -297,7 +298,7 @@ async def test_an_answer_is_not_acknowledged_while_nothing_can_be_stored(
         monkeypatch.setattr(door, "_take", full)
         with pytest.raises(StorageUnavailable):
             await receive(window, "customs", receipt(REFERENCE))
-        assert (await ask.operator_faults(window))["items"] == []
+        assert (await operator_faults(window))["items"] == []
 
 
 async def test_an_unknown_code_is_shown_and_changes_nothing_until_a_table_knows_it(tmp_path: Path) -> None:
@@ -310,7 +311,7 @@ async def test_an_unknown_code_is_shown_and_changes_nothing_until_a_table_knows_
         found = await shown(window, declaration_id)
         assert found["legs"]["customs"]["state"] == before["state"]
         assert "unknown_answer" in {step["kind"] for step in found["next_steps"]}
-        (fault,) = (await ask.operator_faults(window))["items"]
+        (fault,) = (await operator_faults(window))["items"]
         assert (fault["kind"], fault["code"], fault["declaration_id"]) == (
             "unknown_code",
             "DEC_RESULT l",
@@ -321,7 +322,7 @@ async def test_an_unknown_code_is_shown_and_changes_nothing_until_a_table_knows_
     async with window_at(tmp_path, clock, wiser) as window:
         assert (await shown(window, declaration_id))["legs"]["customs"]["state"] == "accepted"
         assert [item["id"] for item in (await ask.find(window, CLIENT, state="accepted"))["items"]] == [declaration_id]
-        assert (await ask.operator_faults(window))["items"] == []
+        assert (await operator_faults(window))["items"] == []
 
 
 async def test_an_answer_that_comes_before_its_reference_is_kept_and_matched_later(tmp_path: Path) -> None:
@@ -330,13 +331,13 @@ async def test_an_answer_that_comes_before_its_reference_is_kept_and_matched_lat
         early = await receive(window, "customs", result("L", clock.tick(5), entry=ENTRY))
         earlier = await receive(window, "customs", receipt(REFERENCE))
         assert (early.state, earlier.state) == ("waiting", "waiting")
-        assert len((await ask.operator_faults(window))["items"]) == 2
+        assert len((await operator_faults(window))["items"]) == 2
         declaration_id = (await file(window)).body["id"]
         found = await shown(window, declaration_id)
         assert found["legs"]["customs"]["state"] == "accepted", (
             "the receipt brought the number the other answer waited for"
         )
-        assert (await ask.operator_faults(window))["items"] == []
+        assert (await operator_faults(window))["items"] == []
         assert (await receive(window, "customs", receipt(REFERENCE))).state == "duplicate"
         await deliver(window)
         assert len(agency(window, "customs").got) == 1, "what was told before its sending is no proof that it was sent"
@@ -349,7 +350,7 @@ async def test_an_answer_older_than_every_filing_of_its_reference_waits_on(tmp_p
         clock.tick(60)
         declaration_id = (await file(window, COSMETICS)).body["id"]
         assert (await shown(window, declaration_id))["legs"]["inspection"]["state"] == "queued"
-        (fault,) = (await ask.operator_faults(window))["items"]
+        (fault,) = (await operator_faults(window))["items"]
         assert fault["kind"] == "waiting"
         await deliver(window)
         assert [each.declaration_id for each in agency(window, "inspection").got] == [declaration_id]
@@ -360,7 +361,7 @@ async def test_all_answers_that_wait_for_a_reference_are_taken_up(tmp_path: Path
         for number in range(2 * REMATCHED_AT_MOST + 1):
             assert (await receive(window, "customs", receipt(REFERENCE, message=str(number)))).state == "waiting"
         await file(window)
-        assert (await ask.operator_faults(window))["items"] == []
+        assert (await operator_faults(window))["items"] == []
 
 
 @pytest.mark.parametrize("tried", [False, True])
@@ -546,7 +547,7 @@ async def test_collected_files_are_put_away_after_they_are_kept(tmp_path: Path) 
         put(tmp_path, "customs", "Broken.xml", b"<DEC_RESULT", window.clock)
         (root / "InBox" / "Huge.xml").write_bytes(b" " * 20_000_001)
         assert await Collector(window, "customs").run_once() == 3
-        reasons = {fault["name"]: fault["reason"] for fault in (await ask.operator_faults(window))["items"]}
+        reasons = {fault["name"]: fault["reason"] for fault in (await operator_faults(window))["items"]}
         assert "larger than" in reasons["Huge.xml"]
         assert list((root / "InBox").iterdir()) == []
         assert {path.name for path in (root / "FailBox").iterdir()} == {"Broken.xml", "Broken.xml.sig", "Huge.xml"}
@@ -626,7 +627,7 @@ async def test_an_answer_under_an_id_used_before_is_kept_for_the_operator(tmp_pa
         other = await receive(window, "inspection", inspected("30", BOTH, clock.tick(60), info="退单", own_id="Q1"))
         assert other.state == "quarantined"
         assert "Q1" in (other.reason or "")
-        assert any(item["reason"] == other.reason for item in (await ask.operator_faults(window))["items"])
+        assert any(item["reason"] == other.reason for item in (await operator_faults(window))["items"])
 
 
 async def test_an_answer_whose_numbers_contradict_each_other_is_attributed_to_nobody(tmp_path: Path) -> None:

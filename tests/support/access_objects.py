@@ -15,8 +15,9 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from gateway import ids, mandate_offers, mandates, prepared
+from gateway.calls import handing
 from gateway.database import people, schema
-from gateway.database.stores import organisations
+from gateway.database.stores import calls, organisations
 from gateway.identity import Caller
 from gateway.login import machines
 from gateway.mandate_terms import Offer
@@ -210,10 +211,44 @@ async def _machine(world: World) -> dict[str, str]:
     return {"machine_id": made["id"]}
 
 
+async def _call(world: World) -> dict[str, str]:
+    """As it is stored, one of its own for each: only one of a ship, port and voyage is live."""
+    voyage = f"{next(world.numbers):05}"
+    row = {
+        "id": ids.new_id(ids.CALL, world.window.clock()),
+        "organisation_id": OWN,
+        "principal_id": MANDATED,
+        "form": "vessel",
+        "imo_number": "9900019",
+        "call_sign": "3FAB7",
+        "ship_name": f"{MARK} SHIP",
+        "port": "CNSHA",
+        "voyage": voyage,
+        "live_key": f"9900019|CNSHA|{voyage}",
+        "state": "open",
+        "facts": {},
+        "filed_by": "maker",
+        "created_at": world.window.clock(),
+        "updated_at": world.window.clock(),
+    }
+    await world.window.database.write(lambda connection: calls.make(connection, row))
+    world.made.add(str(row["id"]))
+    return {"call_id": str(row["id"])}
+
+
+async def _handover(world: World) -> dict[str, str]:
+    made = await handing.offer(world.window, world.agent, (await _call(world))["call_id"], MANDATED)
+    world.made.add(made["id"])
+    return {"handover_id": made["id"]}
+
+
 BOTH, OPERATED = frozenset({OWN, MANDATED}), frozenset({OPERATORS})
 KINDS: dict[str, Kind] = {
     "declaration": Kind(_declaration, BOTH),
     "mandate": Kind(_mandate, BOTH),
+    "call": Kind(_call, BOTH),
+    "operated_call": Kind(_call, OPERATED),
+    "handover": Kind(_handover, BOTH),
     # belongs to one person, who is nobody of those who ask
     "credential": Kind(_credential, frozenset()),
     # the agencies' names are in everybody's tables: an agency is told that another's door is not its own
@@ -231,7 +266,15 @@ KINDS: dict[str, Kind] = {
 }
 """Object -> how it is made and whose it is."""
 
-PARAMETERS = {"form": "goods", "name": "CL_COUNTRY", "agency": "customs"}
+PARAMETERS = {
+    "form": "goods",
+    "group": "containers",
+    "name": "CL_COUNTRY",
+    "agency": "customs",
+    "paper": "fal1",
+    "message": "request",
+    "number": "SHA2015000001",
+}
 """Parts of addresses that name nothing of anybody's."""
 
 REQUESTS: dict[str, Sent] = {
@@ -241,6 +284,13 @@ REQUESTS: dict[str, Sent] = {
     "registrations.verify_papers": Sent(body=b'{"updated_at": "2015-10-23T01:00:00Z"}'),
     "registrations.invite_first": Sent(body=b'{"email": "first@example.com"}'),
     "persons.change_person": Sent(body=b'{"roles": ["viewer"]}'),
+    "calls.copy_last_call": Sent(query={"imo": "9900019"}),
+    "calls.get_call_form": Sent(query={"step": "departure"}),
+    "calls.decide_change": Sent(body=b'{"decision": "continue"}'),
+    "calls.cancel_call": Sent(body=b'{"reason": "diverted"}'),
+    "handovers.ask_handover": Sent(body=b'{"imo_number": "9900020", "port_of_call": "CNSHA", "voyage": "1"}'),
+    "handovers.offer_handover": Sent(body=b'{"to": "principal"}'),
+    "handovers.settle_handover": Sent(body=b'{"to": "principal", "reason": "r"}'),
     "prepared.change_prepared": Sent(body=sample(ELECTRONICS, trader_assigned_reference_id="KEYEDAGAIN")),
     "prepared.review_prepared": Sent(body=b'{"sha256": "' + 64 * b"0" + b'"}'),
     "prepared.return_prepared": Sent(body=b'{"note": "look again"}'),

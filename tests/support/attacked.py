@@ -21,10 +21,13 @@ from typing import Any
 from adapters import xmldsig
 from adapters.simulator.documents import Reader, UnacceptableError
 from adapters.unzipping import Unpackable, unzip
+from adapters.workbooks import read_workbook
 from declarations.answers import AnswerTables
 from declarations.checking import check
-from declarations.errors import SignatureRefused, UnreadableResponse
+from declarations.errors import SignatureRefused, UnreadableResponse, UnreadableSheet
 from declarations.rulebook import Rulebook
+from declarations.sheets.csvtext import read_csv
+from declarations.sheets.reading import Sheet, read_sheet
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOM = 400_000_000
@@ -68,7 +71,7 @@ def readers() -> dict[str, Callable[[bytes], str | None]]:
     rulebook = Rulebook.load(ROOT)
     context = rulebook.context(datetime(2015, 10, 23, tzinfo=UTC))
     agencies = {name: AnswerTables.load(rulebook.bundle, name) for name in rulebook.agencies}
-    simulated = Reader(ROOT / "xsd/customs/2015/DecMessage.xsd")
+    simulated = Reader({"DecMessage": ROOT / "xsd/customs/2015/DecMessage.xsd"})
 
     def form(media_type: str) -> Callable[[bytes], str | None]:
         def read(data: bytes) -> str | None:
@@ -108,11 +111,25 @@ def readers() -> dict[str, Callable[[bytes], str | None]]:
             return why.reason[:80]
         return None
 
+    def sheet(cells: Callable[[bytes], Sheet]) -> Callable[[bytes], str | None]:
+        goods = rulebook.forms["goods"]
+
+        def read(data: bytes) -> str | None:
+            try:
+                found = read_sheet(rulebook, goods, "containers", cells(data), context)
+            except UnreadableSheet as error:
+                return error.details["reason"]
+            return None if found.valid else found.faults[0].fault.code
+
+        return read
+
     return {
         "form as XML": form("application/xml"),
         "form as JSON": form("application/json"),
         **{f"answer of {name}": answer(tables) for name, tables in agencies.items()},
         "ZIP": zipped,
+        "workbook": sheet(read_workbook),
+        "sheet as CSV": sheet(read_csv),
         "XML signature": signed,
         "simulated agency": agency,
     }

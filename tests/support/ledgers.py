@@ -10,8 +10,10 @@ from typing import Any
 
 import orjson
 
-from adapters.algorithms import ED25519, key_id, make_private
-from adapters.keys import WINDOW, Key
+from adapters.algorithms import key_id, make_private
+from adapters.keyfiles import Key
+from adapters.keys import WINDOW
+from declarations.signatureterms import ED25519
 from gateway.ledger import chain
 from gateway.ledger.export import FORMAT
 

@@ -94,8 +94,8 @@ class Authority:
         if not authority:
             builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
         if host:
-            names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(host))])
-            builder = builder.add_extension(names, critical=False)
+            named = x509.IPAddress(ip_address(host)) if host[0].isdigit() else x509.DNSName(host)
+            builder = builder.add_extension(x509.SubjectAlternativeName([named]), critical=False)
         for each in more:
             builder = builder.add_extension(each, critical=True)
         own = None if isinstance(self.key, ed25519.Ed25519PrivateKey) else hashed or hashes.SHA256()
@@ -106,11 +106,11 @@ class Authority:
         key = key or new_key()
         return Card(self.certified(_named(name), key.public_key(), **how), key)
 
-    def server(self) -> Card:
-        """A server's certificate for 127.0.0.1."""
+    def server(self, host: str = "127.0.0.1") -> Card:
+        """A server's certificate for that address or name."""
         key = new_key()
         purpose = ExtendedKeyUsageOID.SERVER_AUTH
-        return Card(self.certified(_named("window"), key.public_key(), purpose=purpose, host="127.0.0.1"), key)
+        return Card(self.certified(_named("window"), key.public_key(), purpose=purpose, host=host), key)
 
     def revoked(self, *cards: Card, next_update: datetime | None = None) -> bytes:
         """Its revocation list with these certificates, PEM."""

@@ -21,7 +21,8 @@ from declarations.rulebook import Rulebook
 from gateway.database.people import organisation
 from gateway.database.stores import outbox
 from gateway.identity import Caller
-from gateway.submit import Reply, submit
+from gateway.repeating import Reply
+from gateway.submit import submit
 from gateway.wiring import Window, open_window
 from tests.support.backend import settings_at
 

@@ -15,8 +15,8 @@ import orjson
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from adapters.algorithms import ED25519
 from adapters.keys import WINDOW, KeyRing
+from declarations.signatureterms import ED25519
 from gateway.observe import gauges, metrics
 from tests.support.windows import ROOT, rulebook
 

@@ -273,8 +273,8 @@ MAP, META = "mappings/customs/DEC_RESULT/2015/map.csv", "mappings/customs/DEC_RE
         ("xsd/customs/2015/DEC_RESULT.xsd", "<xs:choice>", "<xs:choice >", f"{META}#schema_sha256"),
         (
             "mappings/customs/agency.toml",
-            '"DEC_RESULT"]',
-            '"DEC_RESULT", "DEC_TAX"]',
+            '"DEC_RESULT", ',
+            '"DEC_RESULT", "DEC_TAX", ',
             "mappings/customs/agency.toml#answers",
         ),
     ],

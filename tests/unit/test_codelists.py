@@ -224,6 +224,7 @@ def test_small_condition_lists_agree_with_the_attributes_they_repeat(lists: Code
     small = {name: set(each.current(ON)) for name, each in lists.lists.items() if each.subset_of}
     assert small.pop("CL_MASS_UNIT") >= {"035", "036", "070"} | having("CL_UNIT", "mass_kg", "1")
     assert small == {
+        "CL_OFFICER_RANK": having("CL_CREW_RANK", "officer", "yes"),
         "CL_WOOD_PACKAGE": having("CL_PACKAGE_TYPE", "wood", "yes"),
         "CL_BULK_PACKAGE": having("CL_PACKAGE_TYPE", "bulk", "yes"),
         "CL_PROCESSING_TRADE_MODE": having("CL_TRADE_MODE", "trade_class", "processing"),

@@ -23,6 +23,8 @@ PROGRAMS = {
     "consumer": ["consume"],
     "customs": ["simulate", "customs"],
     "inspection": ["simulate", "inspection"],
+    "maritime": ["simulate", "maritime"],
+    "border": ["simulate", "border"],
 }
 
 

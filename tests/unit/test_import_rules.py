@@ -17,7 +17,8 @@ TRADE_KNOWS = {
     "__future__", "ast", "bisect", "collections", "contextlib", "csv", "dataclasses", "datetime", "decimal", "enum",
     "functools",
     "hashlib", "heapq", "inspect", "io", "itertools", "json", "keyword", "math", "operator", "pathlib", "re", "string",
-    "textwrap", "tomllib", "types", "typing", "unicodedata", "weakref", "xml", "zipfile", "zoneinfo", "declarations",
+    "textwrap", "tomllib", "types", "typing", "typing_extensions", "unicodedata",
+    "weakref", "xml", "zipfile", "zoneinfo", "declarations",
     # of others: XML and schemas, Chinese initials, JSON, names of countries
     "lxml", "orjson", "pypinyin", "xmlschema", "babel", "pycountry",
 }  # fmt: skip
@@ -96,6 +97,78 @@ def test_modules_are_short_and_named_by_the_field(path: Path) -> None:
 @pytest.mark.parametrize("path", MODULES, ids=named)
 def test_every_module_says_what_it_is_for(path: Path) -> None:
     assert ast.get_docstring(ast.parse(path.read_text())), named(path)
+
+
+READS = {
+    *(("etree", name) for name in ("XMLParser", "HTMLParser", "XMLPullParser")),
+    *(("etree", name) for name in ("fromstring", "parse", "XML", "HTML", "iterparse")),
+    *((module, name) for module in ("json", "orjson") for name in ("load", "loads", "JSONDecoder")),
+    ("zipfile", "ZipFile"), ("zipfile", "Path"),
+}  # fmt: skip
+"""What makes a tree, an object or files of bytes."""
+OTHER_READERS = {
+    "xml",
+    "html.parser",
+    "defusedxml",
+    "pickle",
+    "marshal",
+    "shelve",
+    "yaml",
+    "tarfile",
+    "gzip",
+    "bz2",
+    "lzma",
+}
+READERS = {
+    "declarations/parsing.py": "the reader of XML",
+    "declarations/jsonform.py": "the reader of JSON forms",
+    "adapters/unzipping.py": "the reader of ZIP",
+    # what the window wrote itself, sealed or signed
+    "gateway/database/sealing.py": "columns", "gateway/database/types.py": "columns",
+    "gateway/sealedfiles.py": "archives", "gateway/archiving.py": "archives", "gateway/retention.py": "archives",
+    "gateway/backup.py": "backups", "gateway/cli/trial.py": "samples",
+    # on the machine of whoever asks for it, and bounded there
+    "gateway/receipts.py": "a receipt to be verified", "gateway/ledger/verify.py": "a journal to be verified",
+    "gateway/cli/receipts.py": "a receipt to be verified", "gateway/cli/journal.py": "public keys",
+    "gateway/cli/client.py": "the window's replies",
+    "gateway/login/openid_provider.py": "the operator's OpenID Provider, 64 KiB at most",
+    # parts of a workbook that was unpacked within limits, read as a stream: more cells than a declaration has elements
+    "adapters/workbookcells.py": "workbooks",
+    "gateway/cli/papers.py": "public keys", "gateway/paper/verification.py": "a paper whose signature holds",
+}  # fmt: skip
+"""Modules that may read, and what. Bytes of strangers come to the first three alone, and workbooks to theirs."""
+
+
+def _reads(path: Path) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and isinstance(node.func.value, ast.Name)
+        ):
+            called = (node.func.value.id, node.func.attr)
+            mode = next((each for each in node.args[1:2] if isinstance(each, ast.Constant)), None)
+            if called in READS and not (called == ("zipfile", "ZipFile") and mode is not None and mode.value == "w"):
+                yield ".".join(called), node.lineno
+        elif isinstance(node, ast.ImportFrom) and node.module in ("json", "orjson", "zipfile", "lxml.etree"):
+            # under its own name it would be seen above
+            yield f"from {node.module}", node.lineno
+
+
+@pytest.mark.parametrize("path", MODULES, ids=named)
+def test_bytes_of_strangers_have_one_reader_of_each_kind(path: Path) -> None:
+    """One parser and one set of limits: a second one would be a door without them."""
+    for module, line in imported(path):
+        reads = module != "xml.sax.saxutils" and {module, module.split(".")[0]} & OTHER_READERS
+        assert not reads, f"{named(path)}:{line} imports {module}"
+    found = [f"{named(path)}:{line} {what}" for what, line in _reads(path)]
+    assert not found or named(path) in READERS, (
+        f"{found}: read by declarations/parsing.py, jsonform.py, adapters/unzipping.py"
+    )
+
+
+def test_who_may_read_does() -> None:
+    assert {named(path) for path in MODULES if any(True for _ in _reads(path))} == set(READERS)
 
 
 def test_tables_and_schemas_hold_no_code() -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from declarations import credentialerrors, errors, loginerrors, peopleerrors
+from declarations import callerrors, credentialerrors, errors, loginerrors, peopleerrors
 from declarations.errors import AgencyUnavailable, DuplicateReference, OnewindowError, StorageUnavailable
 from declarations.faults import Fault
 from gateway.problems import FRAMEWORK, STATUS, problem_of, status_of
 
 FAMILY = {
     cls
-    for module in (errors, credentialerrors, loginerrors, peopleerrors)
+    for module in (errors, callerrors, credentialerrors, loginerrors, peopleerrors)
     for cls in vars(module).values()
     if isinstance(cls, type) and issubclass(cls, OnewindowError)
 }

@@ -105,8 +105,8 @@ def test_a_table_with_other_columns_is_refused() -> None:
         (r"^leg,parked,.*\n", "", "code"),
         (r"^obligation,pay,.*\n", "", "code"),
         (r"^leg,parked,", "leg,parkd,", "code"),
-        (r"^obligation,pay,trader,", "obligation,pay,nobody,", "actor"),
-        (r"^leg,closed,,已结案,", "leg,closed,,,", "name_zh"),
+        (r"^obligation,pay,,trader,", "obligation,pay,,nobody,", "actor"),
+        (r"^leg,closed,,,已结案,", "leg,closed,,,,", "name_zh"),
         (r"^(combined,rejected,.*)\{agencies\}退回", r"\1{agency}退回", "next_zh"),
     ],
 )

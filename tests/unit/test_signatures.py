@@ -16,11 +16,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters import keys as keyring
-from adapters.algorithms import ALGORITHMS, ECDSA_P256, ED25519, RSA_SHA256, key_id, pem_of
-from adapters.keys import WINDOW, Key, KeyRing, from_public
-from adapters.signatures import CODES, DETACHED, PROFILES, Profile, Trust, code_of, described, sign, verify
+from adapters.algorithms import ALGORITHMS, key_id, pem_of
+from adapters.keyfiles import Key, from_public
+from adapters.keys import WINDOW, KeyRing
+from adapters.signatures import CODES, Trust, code_of, described, sign, verify
 from declarations import errors
 from declarations.errors import BadConfiguration, SignatureRefused
+from declarations.signatureterms import DETACHED, ECDSA_P256, ED25519, PROFILES, RSA_SHA256, Profile
 
 NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 BODY = "<答复>放行</答复>".encode()

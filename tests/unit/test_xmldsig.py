@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import copy
 import hashlib
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,10 +15,13 @@ from signxml.algorithms import CanonicalizationMethod, DigestAlgorithm, Signatur
 from signxml.signer import XMLSigner
 
 from adapters import xmldsig
-from adapters.algorithms import ECDSA_P256, RSA_SHA256, pem_of
-from adapters.keys import WINDOW, Key, KeyRing
-from adapters.signatures import ENVELOPED, Profile, Trust
+from adapters.algorithms import pem_of
+from adapters.keyfiles import Key
+from adapters.keys import WINDOW, KeyRing
+from adapters.signatures import Trust
 from declarations.errors import SignatureRefused
+from declarations.signatureterms import ECDSA_P256, ENVELOPED, RSA_SHA256, Profile
+from tests.support.wrapping import WRAPS, parsed, signed_by_id
 
 NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 DS = "http://www.w3.org/2000/09/xmldsig#"
@@ -237,108 +239,15 @@ def test_a_good_signature_beside_the_profile_is_refused_all_the_same(ring: KeyRi
         assert refused(ring, beside) == "bad_signature", beside.decode()
 
 
-# the eight ways of signature wrapping (Somorovsky and others, "On Breaking SAML", 2012), for a document signed by its Id:
-# the signature stays good for the genuine part, and a reader who looks elsewhere reads the forged one
+def _forge(root: etree._Element) -> None:
+    root[0].text = FORGED
 
 
-def _parts(ring: KeyRing) -> tuple[etree._Element, etree._Element, etree._Element]:
-    """The genuine document with its signature, the genuine one without, and a forged one."""
-    genuine = by_id(ring)
-    bare = copy.deepcopy(genuine)
-    bare.remove(_part(bare, "Signature"))
-    forged = copy.deepcopy(bare)
-    forged[0].text = FORGED
-    forged.set("Id", "forged")
-    return genuine, bare, forged
-
-
-def _wrap_1(ring: KeyRing) -> etree._Element:
-    """The forged document holds the signature, which holds the genuine document in an object."""
-    genuine, bare, forged = _parts(ring)
-    signature = copy.deepcopy(_part(genuine, "Signature"))
-    etree.SubElement(signature, f"{{{DS}}}Object").append(bare)
-    forged.append(signature)
-    return forged
-
-
-def _wrap_2(ring: KeyRing) -> etree._Element:
-    """The forged document holds the genuine one, then the signature."""
-    genuine, bare, forged = _parts(ring)
-    forged.append(bare)
-    forged.append(copy.deepcopy(_part(genuine, "Signature")))
-    return forged
-
-
-def _wrap_3(ring: KeyRing) -> etree._Element:
-    """Both side by side below a new root, the forged one first."""
-    genuine, _, forged = _parts(ring)
-    root = etree.Element("{urn:a}DEC_RESULT")
-    root.append(forged)
-    root.append(genuine)
-    return root
-
-
-def _wrap_4(ring: KeyRing) -> etree._Element:
-    """The forged document around the genuine one, which keeps its signature."""
-    genuine, _, forged = _parts(ring)
-    forged.append(genuine)
-    return forged
-
-
-def _wrap_5(ring: KeyRing) -> etree._Element:
-    """The signature moved into the forged document, the genuine one behind it."""
-    genuine, bare, forged = _parts(ring)
-    forged.append(copy.deepcopy(_part(genuine, "Signature")))
-    forged.append(bare)
-    return forged
-
-
-def _wrap_6(ring: KeyRing) -> etree._Element:
-    """As 1, with the genuine document straight inside the signature."""
-    genuine, bare, forged = _parts(ring)
-    signature = copy.deepcopy(_part(genuine, "Signature"))
-    signature.append(bare)
-    forged.append(signature)
-    return forged
-
-
-def _wrap_7(ring: KeyRing) -> etree._Element:
-    """The forged one in an extension before the genuine content, under the same Id."""
-    genuine, _, forged = _parts(ring)
-    forged.set("Id", "r1")
-    root = copy.deepcopy(genuine)
-    extension = etree.Element("{urn:b}Extensions")
-    extension.append(forged)
-    root.insert(0, extension)
-    return root
-
-
-def _wrap_8(ring: KeyRing) -> etree._Element:
-    """The genuine document in an extension of the forged one, both under the same Id."""
-    genuine, bare, forged = _parts(ring)
-    forged.set("Id", "r1")
-    extension = etree.SubElement(forged, "{urn:b}Extensions")
-    extension.append(bare)
-    forged.append(copy.deepcopy(_part(genuine, "Signature")))
-    return forged
-
-
-WRAPPED = [_wrap_1, _wrap_2, _wrap_3, _wrap_4, _wrap_5, _wrap_6, _wrap_7, _wrap_8]
-
-
-@pytest.mark.parametrize("wrapped", WRAPPED)
-def test_a_wrapped_signature_is_refused(ring: KeyRing, wrapped: Callable[[KeyRing], etree._Element]) -> None:
-    body = etree.tostring(wrapped(ring))
+@pytest.mark.parametrize("wrap", WRAPS)
+@pytest.mark.parametrize("reference", ["to its Id", "to the whole document"])
+def test_a_wrapped_signature_is_refused(ring: KeyRing, wrap: str, reference: str) -> None:
+    genuine = signed_by_id(key_of(ring), BODY) if reference == "to its Id" else parsed(signed(ring))
+    xmldsig.verify(ring, trust(), etree.tostring(genuine))
+    body = etree.tostring(WRAPS[wrap](genuine, _forge))
     assert FORGED in etree.fromstring(body).xpath("string()")  # type: ignore[operator]
     assert refused(ring, body) == "bad_signature"
-
-
-@pytest.mark.parametrize("wrapped", WRAPPED)
-def test_so_is_one_whose_reference_is_to_the_whole_document(
-    ring: KeyRing, wrapped: Callable[[KeyRing], etree._Element], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def whole(ring: KeyRing) -> etree._Element:
-        return etree.fromstring(signed(ring), etree.XMLParser(remove_comments=True))
-
-    monkeypatch.setitem(globals(), "by_id", whole)
-    assert refused(ring, etree.tostring(wrapped(ring))) == "bad_signature"

@@ -10,11 +10,12 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from gateway.database.people import challenge
 from gateway.database.prepared import Prepared
+from gateway.database.types import AnyRow
 
 SIGNATURE, OIDC, SECOND_FACTOR = "signature", "oidc", "second_factor"
 _ADD = Prepared(insert(challenge))
 _GET = Prepared(
-    select(challenge.c.details).where(
+    select(challenge).where(
         challenge.c.token_sha256 == bindparam("token_sha256"), challenge.c.kind == bindparam("kind")
     )
 )
@@ -43,6 +44,11 @@ def take(connection: Connection, token: str, kind: str, now: datetime) -> dict[s
         return None
     found: dict[str, Any] = _GET.one(connection, {"token_sha256": digest(token), "kind": kind}).details
     return found
+
+
+def known(connection: Connection, token: str, kind: str) -> AnyRow | None:
+    """One that was given, whatever became of it, with its details."""
+    return _GET.first(connection, {"token_sha256": digest(token), "kind": kind})
 
 
 def digest(token: str) -> str:

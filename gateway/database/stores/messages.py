@@ -91,7 +91,11 @@ _UNTOUCHED = and_(
 ).label("untouched")
 NEVER_SENT = ("waiting", "withdrawn", "superseded")
 """Deliveries of a message that no answer can mean, unless it names the very message."""
-_WAS_FOR_SENDING = and_(*(message.c.delivery != delivery for delivery in NEVER_SENT))
+_WAS_FOR_SENDING = and_(
+    *(message.c.delivery != delivery for delivery in NEVER_SENT),
+    # a notice bears its filing's numbers, and no number means a notice
+    message.c.kind.is_(None),
+)
 MATCHED_AT_MOST = 50
 """Messages looked at for one number: the live ones first, then the newest."""
 _MATCHED = (

@@ -95,9 +95,10 @@ _BY_TOKEN = Prepared(
         *invitation.c,
         organisation.c.name.label("organisation_name"),
         organisation.c.kinds,
+        organisation.c.state.label("organisation_state"),
     )
     .join(organisation, organisation.c.id == invitation.c.organisation_id)
-    .where(invitation.c.token_sha256 == bindparam("token_sha256"), organisation.c.state == ACTIVE, *_OPEN)
+    .where(invitation.c.token_sha256 == bindparam("token_sha256"))
 )
 _INVITATIONS = Prepared(
     select(invitation)
@@ -211,9 +212,9 @@ def invite(connection: Connection, row: dict[str, Any]) -> None:
     _INVITE.run(connection, row)
 
 
-def open_invitation(connection: Connection, token_sha256: str, now: datetime) -> AnyRow | None:
-    """The invitation with this token while it can be taken up, with its organisation's name and kinds."""
-    return _BY_TOKEN.first(connection, {"token_sha256": token_sha256, "now": now})
+def invitation_with_token(connection: Connection, token_sha256: str) -> AnyRow | None:
+    """The invitation with this token, whatever became of it, with its organisation's name, kinds and state."""
+    return _BY_TOKEN.first(connection, {"token_sha256": token_sha256})
 
 
 def invitations(connection: Connection, organisation_id: str, before: str, at_most: int) -> Sequence[AnyRow]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, delete, exists, select
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, exists, select
 
 from gateway.database.prepared import Prepared
 from gateway.database.schema import (
@@ -23,6 +23,16 @@ from gateway.database.schema import (
     search_key,
     unmatched,
 )
+from gateway.database.shipping import (
+    call,
+    call_change,
+    call_void,
+    certificate,
+    certificate_paper,
+    handover,
+    manifest_bill,
+    movement,
+)
 
 _DOCUMENTS = Prepared(select(answer.c.inbox_id).where(answer.c.declaration_id == bindparam("id")).distinct())
 _MESSAGES = select(message.c.id).where(message.c.declaration_id == bindparam("of"))
@@ -31,6 +41,7 @@ _BELONGING = [
     Prepared(delete(message_body).where(message_body.c.message_id.in_(_MESSAGES))),
     Prepared(delete(message).where(message.c.declaration_id == bindparam("of"))),
     Prepared(delete(obligation).where(obligation.c.declaration_id == bindparam("of"))),
+    Prepared(delete(manifest_bill).where(manifest_bill.c.declaration_id == bindparam("of"))),
     Prepared(delete(declaration_version).where(declaration_version.c.declaration_id == bindparam("of"))),
     Prepared(delete(declaration).where(declaration.c.id == bindparam("of"))),
 ]
@@ -55,7 +66,24 @@ _OLD: dict[str, tuple[Table, Any, tuple[Any, ...]]] = {
     "idempotency": (idempotency, idempotency.c.created_at, ()),
     "approval": (approval, approval.c.decided_at, (approval.c.state != "pending",)),
     "process": (process, process.c.seen_at, ()),
+    # its filings go first, each by its own term
+    "call": (
+        call,
+        call.c.updated_at,
+        (call.c.state != "open", ~exists().where(declaration.c.call_id == call.c.id)),
+    ),
 }
+_OF_CALL: tuple[tuple[Table, Callable[[str], ColumnElement[bool]]], ...] = (
+    (
+        certificate_paper,
+        lambda of: certificate_paper.c.certificate_id.in_(select(certificate.c.id).where(certificate.c.call_id == of)),
+    ),
+    *(
+        (table, lambda of, table=table: table.c.call_id == of)
+        for table in (certificate, movement, call_void, call_change, handover, manifest_bill)
+    ),
+)
+"""What goes with a call, children before their parents."""
 
 
 def remove(connection: Connection, declaration_id: str, keys: Sequence[dict[str, str]]) -> int:
@@ -73,7 +101,7 @@ def remove(connection: Connection, declaration_id: str, keys: Sequence[dict[str,
 
 
 def old(connection: Connection, what: str, before: datetime, at_most: int) -> list[dict[str, Any]]:
-    """The keys of records older than that: `what` is idempotency, approval or process."""
+    """The keys of records older than that: `what` is idempotency, approval, process or call."""
     table, moment, conditions = _OLD[what]
     statement = select(*table.primary_key.columns).where(moment < before, *conditions).limit(at_most)
     return [row._asdict() for row in connection.execute(statement)]
@@ -85,5 +113,8 @@ def remove_old(connection: Connection, what: str, keys: Sequence[dict[str, Any]]
     gone = 0
     for key in keys:
         named = [table.c[name] == value for name, value in key.items()]
+        if what == "call" and connection.execute(select(call.c.id).where(*named, moment < before, *conditions)).first():
+            for child, of in _OF_CALL:
+                connection.execute(delete(child).where(of(key["id"])))
         gone += connection.execute(delete(table).where(*named, moment < before, *conditions)).rowcount
     return gone

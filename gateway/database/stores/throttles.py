@@ -1,4 +1,4 @@
-"""Failures of logging in, counted under keys that tell nobody who tried."""
+"""Failures of logging in and refused credentials, counted under keys that tell nobody who tried."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from gateway.database.types import AnyRow
 # it compiles to the same words for SQLite
 _ADD_MISSING = Prepared(insert(throttle).on_conflict_do_nothing())
 _HOLD = Prepared(select(throttle).where(throttle.c.key == bindparam("key")).with_for_update())
+_GET = Prepared(select(throttle).where(throttle.c.key == bindparam("key")))
 _SET = Prepared(
     update(throttle)
     .where(throttle.c.key == bindparam("of"))
@@ -31,6 +32,11 @@ def hold(connection: Connection, key: str, now: datetime) -> AnyRow:
     """What stands under a key, made where there is nothing; nobody else counts under it before this transaction has ended."""
     _ADD_MISSING.run(connection, {"key": key, "failures": 0, "first_at": now, "until": None})
     return _HOLD.one(connection, {"key": key})
+
+
+def get(connection: Connection, key: str) -> AnyRow | None:
+    """What stands under a key."""
+    return _GET.first(connection, {"key": key})
 
 
 def note(connection: Connection, key: str, failures: int, first_at: datetime, until: datetime | None) -> None:

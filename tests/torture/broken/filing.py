@@ -57,7 +57,7 @@ def outbox_in_a_second_transaction() -> None:
 @sabotage
 def forget_the_idempotency_key() -> None:
     """The reply is not kept under the client's key."""
-    from gateway.submit import Key
+    from gateway.repeating import Key
 
     Key.replayed = lambda self, connection: None  # type: ignore[method-assign]
 
@@ -105,7 +105,7 @@ def versions_without_lock() -> None:
         return seen.setdefault(declaration_id, owned(connection, caller, declaration_id))
 
     amend.owned = as_first_seen
-    amend._decide = lambda connection, window, declaration, form, made: made
+    amend.decide = lambda connection, window, declaration, form, made: made
     declarations.add_version = lambda connection, version, **_: True
 
 

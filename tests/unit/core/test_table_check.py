@@ -212,6 +212,33 @@ def test_a_missing_file_is_named(path: str) -> None:
     assert any(path in fault.pointer or path in fault.message_en for fault in faults), [f.pointer for f in faults]
 
 
+AGENCY = "mappings/customs/agency.toml"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "column"),
+    [
+        ('outgoing = "detached-ecdsa-p256"', 'outgoing = "rot13"', "signature.outgoing"),
+        ('outgoing = "detached-ecdsa-p256"', 'outgoing = ["none"]', "signature.outgoing"),
+        ('incoming = "detached-ecdsa-p256"', 'incoming = "detached-sha1"', "signature.incoming"),
+        ('incoming = "detached-ecdsa-p256"', "", "signature.incoming"),
+        ('outgoing = "detached-ecdsa-p256"', "", "signature.outgoing"),
+        ('incoming = "detached-ecdsa-p256"', 'incoming = "hmac-sha256"', "signature.incoming"),
+        ('incoming = "detached-ecdsa-p256"', 'incomming = "none"', "signature.incomming"),
+        ("window_hours = 168", "window_hours = 0", "signature.window_hours"),
+        ("window_hours = 168", "window_hours = 745", "signature.window_hours"),
+        ("window_hours = 168", "window_hours = 1.5", "signature.window_hours"),
+        ("window_hours = 168", "window_hours = true", "signature.window_hours"),
+        ("[signature]", "[signatures]", "signature"),
+    ],
+)
+def test_a_section_that_does_not_say_how_is_signed_is_named(old: str, new: str, column: str) -> None:
+    """Profile known, both ways given, hours sane, no shared secret in a folder."""
+    assert old in bundle().text(AGENCY)
+    faults = faults_of(edited(AGENCY, lambda text: text.replace(old, new, 1)))
+    assert f"{AGENCY}#{column}" in [fault.pointer for fault in faults]
+
+
 WORDS, PROFILES = "mappings/rules/form.csv", "mappings/profiles.csv"
 
 
@@ -231,6 +258,20 @@ def test_broken_words_and_profiles_are_named(path: str, old: str, new: str, plac
     if place[1] is not None:
         assert old in bundle().text(path).splitlines()[place[1] - 1]
     faults = faults_of(edited(path, lambda text: text.replace(old, new, 1)))
+    assert place in [(fault.pointer, fault.line) for fault in faults]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ("goods,货物", "ships,货物", ("mappings/forms.csv#form", None)),
+        (",trade_direction_code,", ",trade_direction,", ("mappings/forms.csv#direction_item", 3)),
+        (",trader_assigned_reference_id,", ",,", ("mappings/forms.csv#reference_item", 3)),
+    ],
+)
+def test_a_form_needs_its_row_and_items(old: str, new: str, place: tuple[str, int | None]) -> None:
+    """Without them nobody could say what a mandate covers, and the start is refused."""
+    faults = faults_of(edited("mappings/forms.csv", lambda text: text.replace(old, new, 1)))
     assert place in [(fault.pointer, fault.line) for fault in faults]
 
 
