@@ -20,8 +20,10 @@ from declarations.sheets.cells import Cell
 from declarations.sheets.columns import MOST_ROWS_ABOVE
 
 LAST_ROW = MAX_SHEET_ROWS + MOST_ROWS_ABOVE + 1
-SAFELY: dict[str, Any] = {"resolve_entities": False, "no_network": True, "load_dtd": False, "huge_tree": False}
-"""How XML of strangers is parsed."""
+SAFELY: dict[str, Any] = {
+    "encoding": "utf-8", "resolve_entities": False, "no_network": True, "load_dtd": False, "huge_tree": False,
+}  # fmt: skip
+"""How XML of strangers is parsed: in the encoding that spreadsheet programs write, whatever it says of itself."""
 _REFERENCE = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})")
 _ROW = re.compile(r"[1-9][0-9]{0,6}")
 _DATE_FORMATS = frozenset([*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)])

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from declarations.answers import Response
 from gateway import ids
-from gateway.database.stores import declarations, entries, inbox, messages, outbox
+from gateway.database.stores import calls, declarations, entries, inbox, messages, outbox
 from gateway.database.types import AnyRow
 from gateway.journal import entry
 from gateway.matching import Doubtful, Match, match
@@ -66,6 +66,8 @@ def matched(connection: Connection, agency: str, responses: Sequence[Response], 
         # in one order, so that two documents never wait for each other
         for declaration_id in sorted(wanted - locked):
             declarations.lock(connection, declaration_id)
+        if len(wanted) > 1:
+            calls.lock_of(connection, sorted(wanted))
         locked |= wanted
 
 

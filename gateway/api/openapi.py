@@ -16,10 +16,11 @@ from gateway.api.openapi_schemas import reference
 Documented: TypeAlias = dict[int | str, dict[str, Any]]
 
 SHAPES = {**shapes_filing.SHAPES, **shapes_people.SHAPES, **shapes_desk.SHAPES, **shapes_ships.SHAPES}
-FORM_SCHEMA = "GoodsDeclaration"
-DESCRIPTION = """File one merged customs-and-inspection declaration, get one combined answer.
+FORM_SCHEMA = "MergedDeclaration"
+"""Any of the forms."""
+DESCRIPTION = """File one merged declaration, of goods or of a ship's call, and get one combined answer from all agencies.
 
-一次填报，同时向海关、检验检疫申报，状态合并反馈。
+一次填报，货物向海关、检验检疫申报，船舶向海关、检验检疫、海事、边检申报，状态合并反馈。
 
 Send a bearer token: a machine's key, an OAuth2 access token, or the content of `<data-dir>/secrets/clients/default.token`. Or log
 in and send the cookie, with the header `Onewindow-CSRF` for every change. Refusals are `application/problem+json` (RFC 9457) with

@@ -93,7 +93,9 @@ def _completed(document: dict[str, Any], doors: list[Address], window: Window) -
     described = schemas(openapi.SHAPES)
     assert not found.keys() & described.keys(), "a reply and a request are called the same"
     found |= described
-    found[openapi.FORM_SCHEMA] = form_json_schema(window.rulebook.forms["goods"])
+    forms = {f"{name.title()}Declaration": form for name, form in window.rulebook.forms.items()}
+    found |= {name: form_json_schema(form) for name, form in forms.items()}
+    found[openapi.FORM_SCHEMA] = {"anyOf": [reference(name) for name in forms]}
     return document
 
 

@@ -11,12 +11,13 @@ import typer
 from declarations.bundle import Bundle
 from declarations.dictionary import load_form
 from declarations.errors import BadConfiguration
-from declarations.faults import Fault
+from declarations.faults import Fault, has_errors
 from declarations.formschema import form_json_schema, form_xsd
 from declarations.itemlist import item_list
 from declarations.rulebook import Rulebook
 from declarations.stats import table_stats
 from declarations.tablecheck import check_tables
+from gateway.calls.tables import CallTables
 from gateway.cli import console
 from gateway.clock import system_clock
 from gateway.config import load_settings
@@ -39,6 +40,9 @@ def check(
     try:
         bundle = Bundle.read(load_settings().tables_dir)
         faults = check_tables(bundle, cases, system_clock())
+        if not has_errors(faults):
+            # tables only the running window reads
+            CallTables(Rulebook(bundle))
     except BadConfiguration as error:
         # tables too broken to be compared are faults like the others, not a failure of the command
         faults = error.faults or [Fault("T-TABLE", None, "", None, error.message_zh, error.message_en)]

@@ -75,7 +75,7 @@ def test_every_sample_is_a_case_and_comes_to_its_expected_end() -> None:
 
 
 def test_cases_run_every_row_of_the_tables_and_both_sides_of_every_condition() -> None:
-    faults = check_tables(rulebook().bundle, CASES, DAY)
+    faults = check_tables(rulebook().bundle, CASES.parent, DAY)
     assert [(fault.pointer, fault.line, fault.message_en) for fault in faults] == []
 
 

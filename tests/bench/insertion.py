@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -31,51 +30,45 @@ from tests.bench.stores import Servers
 OURS, BY_HAND, COMMITS = "our data layer", "by hand", "1 KB commits"
 CONNECTIONS = (1, 4, 16)
 WANTED = 0.9
-# every column spelled out, as one writes it who knows the tables; rows come as arrays, values ready for the driver
-_STATEMENT = """
-WITH filed AS (
-  INSERT INTO declaration (id, organisation_id, form, reference, live_reference, scope, direction, version, status, urgent,
-    filed_by, created_at, updated_at)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-), version AS (
-  INSERT INTO declaration_version (declaration_id, version, organisation_id, media_type, sha256, bundle_digest, profile,
-    filed_by, accepted_at, warnings, body, size)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-), sent AS (
-  INSERT INTO message (id, organisation_id, declaration_id, version, agency, message, table_version, reference, bundle_digest,
-    required_for_release, waits_for, carries, filing, delivery, accepted_at, updated_at, exchange_name)
-  SELECT * FROM unnest(?::text[], ?::text[], ?::text[], ?::int[], ?::text[], ?::text[], ?::text[], ?::text[],
-    ?::text[], ?::bool[], ?::text[], ?::text[], ?::text[], ?::text[], ?::timestamptz[], ?::timestamptz[],
-    ?::text[])
-), bodies AS (
-  INSERT INTO message_body (message_id, sha256, rendered_at, body, size)
-  SELECT * FROM unnest(?::text[], ?::text[], ?::timestamptz[], ?::bytea[], ?::int[])
-), queued AS (
-  INSERT INTO outbox (message_id, declaration_id, organisation_id, agency, state, priority, trace, created_at, due_at)
-  SELECT *, clock_timestamp(), clock_timestamp()
-  FROM unnest(?::text[], ?::text[], ?::text[], ?::text[], ?::text[], ?::int[], ?::text[])
-), keys AS (
-  INSERT INTO search_key (organisation_id, declaration_id, kind, value, reversed)
-  SELECT * FROM unnest(?::text[], ?::text[], ?::text[], ?::text[], ?::text[])
-), acts AS (
-  INSERT INTO journal (organisation_id, declaration_id, version, agency, code, actor, at, details)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-) SELECT 1"""
-_numbers = count(1)
-STATEMENT = re.sub(r"\?", lambda _: f"${next(_numbers)}", _STATEMENT)
-SINGLE = frozenset({"declaration", "declaration_version", "journal"})
+# table -> its columns, the array types of those whose rows come as arrays: one statement, every column spelled out, as one
+# writes it who knows the tables; values are ready for the driver
 COLUMNS = {
-    "declaration": "id organisation_id form reference live_reference scope direction version status urgent filed_by created_at"
-    " updated_at",
+    "declaration": "id organisation_id principal_id mandate_id call_id form reference live_reference scope direction version"
+    " status urgent filed_by created_at updated_at",
     "declaration_version": "declaration_id version organisation_id media_type sha256 bundle_digest profile filed_by accepted_at"
-    " warnings body size",
-    "message": "id organisation_id declaration_id version agency message table_version reference bundle_digest"
-    " required_for_release waits_for carries filing delivery accepted_at updated_at exchange_name",
-    "message_body": "message_id sha256 rendered_at body size",
-    "outbox": "message_id declaration_id organisation_id agency state priority trace",
-    "search_key": "organisation_id declaration_id kind value reversed",
+    " warnings receipt body size",
+    "message": "id:text organisation_id:text principal_id:text declaration_id:text version:int agency:text message:text"
+    " table_version:text reference:text bundle_digest:text required_for_release:bool waits_for:text carries:text filing:text"
+    " delivery:text accepted_at:timestamptz updated_at:timestamptz exchange_name:text",
+    "message_body": "message_id:text sha256:text rendered_at:timestamptz signature:text body:bytea size:int",
+    "outbox": "message_id:text declaration_id:text organisation_id:text agency:text state:text priority:int trace:text",
+    "search_key": "organisation_id:text declaration_id:text kind:text value:text reversed:text",
     "journal": "organisation_id declaration_id version agency code actor at details",
 }
+SINGLE = frozenset({"declaration", "declaration_version", "journal"})
+CLOCKED = {"outbox": ("created_at", "due_at")}
+
+
+def _columns(table: str) -> list[str]:
+    return [column.partition(":")[0] for column in COLUMNS[table].split()]
+
+
+def _statement() -> str:
+    numbers = count(1)
+    parts = []
+    for table, columns in COLUMNS.items():
+        clocked = CLOCKED.get(table, ())
+        into = f"INSERT INTO {table} ({', '.join((*_columns(table), *clocked))})"
+        if table in SINGLE:
+            values = f"VALUES ({', '.join(f'${next(numbers)}' for _ in columns.split())})"
+        else:
+            arrays = ", ".join(f"${next(numbers)}::{column.partition(':')[2]}[]" for column in columns.split())
+            values = f"SELECT {', '.join(('*', *('clock_timestamp()' for _ in clocked)))} FROM unnest({arrays})"
+        parts.append(f"{table}_in AS ({into} {values})")
+    return f"WITH {', '.join(parts)} SELECT 1"
+
+
+STATEMENT = _statement()
 
 
 async def accepted_rows(window: Window, bodies: Sequence[bytes]) -> list[list[Rows]]:
@@ -107,11 +100,11 @@ def by_hand(groups: Sequence[Rows]) -> list[Any]:
     """The same rows as parameters of STATEMENT, made ready beforehand: JSON is text already."""
     parameters: list[Any] = []
     rows_of = {insertion.table.name: (insertion.table, rows) for insertion, rows in groups}
-    for name, columns in COLUMNS.items():
+    for name in COLUMNS:
         table, rows = rows_of[name]
-        if set(columns.split()) != set(rows[0]):
+        if set(_columns(name)) != set(rows[0]):
             raise SystemExit(f"the statement by hand does not know the columns of {name}: {sorted(rows[0])}")
-        for column in columns.split():
+        for column in _columns(name):
             kind = type(table.c[column].type).__name__
             values = [_json(row[column]) if kind == "Json" else row[column] for row in rows]
             parameters.append(values[0] if name in SINGLE else values)

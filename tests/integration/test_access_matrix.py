@@ -166,7 +166,7 @@ def outcome(door: Door, status: int, code: str) -> str:
         return f"broken ({status} {code})"
     if status == 404:
         return ABSENT
-    general = code in ("forbidden", "unauthorised") or (code == "" and door.permission != PUBLIC)
+    general = code in ("forbidden", "another_agency", "unauthorised") or (code == "" and door.permission != PUBLIC)
     return {401: UNKNOWN, 403: FORBIDDEN}.get(status, OPEN) if general else OPEN
 
 

@@ -32,7 +32,7 @@ from tests.support.ships import (
     says,
     ship_window,
 )
-from tests.support.windows import CLIENT, JSON, STRANGER, TickingClock
+from tests.support.windows import CLIENT, JSON, STRANGER, TickingClock, deliver
 
 OFFICER = Caller("agency", "msa.li", "agency-maritime", agency="maritime")
 BORDER = Caller("agency", "bj.wang", "agency-border", agency="border")
@@ -106,6 +106,9 @@ async def test_maritime_may_have_everything_done_again(tmp_path: Path) -> None:
         clock.tick(60)
         await report(window, call_id, exit_id, next_port_code="KRPUS")
         clock.tick(60)
+        # those asked have released, and maritime wants all of it again
+        await deliver(window)
+        await released(window, exit_id, EXIT)
         await changing.decide(window, OFFICER, call_id, "redo", None)
         answer = orjson.loads(orjson.dumps(await showing.call(window, CLIENT, call_id)))
         assert "redo" in [each["code"] for each in answer["flags"]]
@@ -113,7 +116,9 @@ async def test_maritime_may_have_everything_done_again(tmp_path: Path) -> None:
         clock.tick(60)
         again = await corrected(window, exit_id, "departure", next_port_code="KRPUS")
         assert again.status == 202
-        assert {leg["agency"] for leg in again.body["legs"]} == set(AGENCIES)
+        answer = orjson.loads(orjson.dumps(await showing.call(window, CLIENT, call_id)))
+        legs = next(each for each in answer["filings"] if each["step"] == "departure")["legs"]
+        assert {name: leg["version"] for name, leg in legs.items()} == dict.fromkeys(AGENCIES, 3)
         assert await states(window) == ["suspended"]
         clock.tick(60)
         await released(window, exit_id, EXIT)
@@ -209,6 +214,8 @@ async def test_copies_are_the_same_bytes_counted_and_journalled(tmp_path: Path) 
         assert copy == 5
         with pytest.raises(NotFound):
             await printing.printed(window, STRANGER, call_id)
+        with pytest.raises(NotFound):
+            await printing.printed(window, Caller("agency", "x", "", agency="elsewhere"), call_id)
         from gateway import ask
 
         timeline = (await ask.timeline(window, CLIENT, exit_id))["items"]

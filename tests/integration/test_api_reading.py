@@ -102,7 +102,11 @@ async def test_the_api_description_is_whole(http: aiohttp.ClientSession) -> None
     for name in re.findall(r"#/components/schemas/(\w+)", orjson.dumps(described).decode()):
         assert name in schemas
     filing = described["paths"]["/api/v1/declarations"]["post"]
-    assert filing["requestBody"]["content"]["application/json"]["schema"]["$ref"].endswith("GoodsDeclaration")
+    assert filing["requestBody"]["content"]["application/json"]["schema"]["$ref"].endswith("MergedDeclaration")
+    assert [each["$ref"].rpartition("/")[2] for each in schemas["MergedDeclaration"]["anyOf"]] == [
+        "GoodsDeclaration",
+        "VesselDeclaration",
+    ]
     assert "goods_items" in schemas["GoodsDeclaration"]["properties"]
     assert {"application/xml", "text/xml"} <= set(filing["requestBody"]["content"])
     assert {"202", "400", "401", "409", "413", "415", "422", "503"} <= set(filing["responses"])

@@ -10,8 +10,10 @@ import orjson
 import pytest
 from sqlalchemy import Connection, func, select
 
+from adapters.keys import WINDOW
 from declarations.callerrors import CallDeparted, CallOfAnother, CallRefused, StepFiledTwice, StepOutOfOrder
 from declarations.errors import BadRequest, FiledByAnother, NotFound
+from gateway import archiving, retention
 from gateway.calls import changing, copying, handing, listing, showing
 from gateway.database import schema, shipping
 from gateway.identity import Caller
@@ -468,3 +470,31 @@ async def test_a_withdrawn_arrival_leaves_the_step_free(tmp_path: Path) -> None:
         assert second.status == 202
         assert second.body["call_id"] == first.body["call_id"]
         assert await message_of(window, second.body["id"], "customs")
+
+
+async def test_a_call_that_ended_goes_after_its_filings_with_its_certificates(tmp_path: Path) -> None:
+    clock = TickingClock()
+    async with ship_window(tmp_path, clock) as window:
+        arrival = await file(window, "arrival")
+        departure = await file(window, "departure")
+        await deliver(window)
+        for filed, code in ((arrival, ENTRY), (departure, EXIT)):
+            await released(window, filed.body["id"], code)
+            clock.tick(60)
+            await released(window, filed.body["id"], "CLO")
+        moved = await file(window, "movement", atd="201510230855")
+        await deliver(window)
+        clock.tick(60)
+        await released(window, moved.body["id"], "NOT")
+        assert len(await certificates(window)) == 1
+        clock.tick(1_200 * 86_400)
+        window.keys.create_missing(WINDOW, window.exchange.algorithms(), clock())
+        await archiving.archive_due(window, 100)
+        gone = await retention.run(window, dry_run=False, limit=100)
+        assert (gone["removed"], gone["call"]) == (3, 0), gone["kept_because"]
+        assert await count(window, shipping.manifest_bill) == 0
+        clock.tick(800 * 86_400)
+        assert (await retention.run(window, dry_run=True, limit=100))["call"] == 1
+        assert (await retention.run(window, dry_run=False, limit=100))["call"] == 1
+        for table in (shipping.call, shipping.certificate, shipping.movement):
+            assert await count(window, table) == 0

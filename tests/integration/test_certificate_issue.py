@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import random
 from datetime import timedelta
 from pathlib import Path
 
@@ -37,15 +38,18 @@ async def test_in_whatever_order_they_release_the_end_is_the_same(tmp_path: Path
 async def test_two_hundred_double_releases_at_once_give_one_certificate_and_none_is_stuck(tmp_path: Path) -> None:
     clock = TickingClock()
     async with ship_window(tmp_path, clock) as window:
-        ids = []
+        ids, entries = [], []
         for number in range(25):
             voyage = f"V{number:04}"
             arrival = await file(window, "arrival", voyage_id=voyage)
-            await released(window, arrival.body["id"], ENTRY)
+            await released(window, arrival.body["id"], ENTRY, "customs", "inspection", "maritime")
             departure = await file(window, "departure", voyage_id=voyage)
             ids.append(departure.body["id"])
+            entries.append(arrival.body["id"])
         messages = {
-            (each, agency): await ships.message_of(window, each, agency) for each in ids for agency in AGENCIES
+            (each, agency): await ships.message_of(window, each, agency)
+            for each in (*ids, *entries)
+            for agency in AGENCIES
         }
         # each release twice, in documents of their own: 25 x 4 x 2 = 200 writers
         documents = [
@@ -54,6 +58,9 @@ async def test_two_hundred_double_releases_at_once_give_one_certificate_and_none
             for agency in AGENCIES
             for own in (f"A{each}", f"B{each}")
         ]
+        # and at the same moment the last word on the entry, which is another filing of the same call
+        documents += [("border", ships.answer("border", messages[each, "border"], ENTRY, clock())) for each in entries]
+        random.Random(5).shuffle(documents)
         await asyncio.gather(*(receive(window, agency, body) for agency, body in documents))
         issued = await certificates(window)
         assert sorted(row.declaration_id for row in issued) == sorted(ids)
@@ -62,6 +69,23 @@ async def test_two_hundred_double_releases_at_once_give_one_certificate_and_none
         assert len(set(numbers)) == 25
         # none was drawn and thrown away
         assert [int(number[-6:]) for number in numbers] == list(range(1, 26))
+
+
+async def test_the_last_words_on_entry_and_exit_at_once_leave_no_ship_stuck(tmp_path: Path) -> None:
+    """Two filings of one call are settled under locks of their own: each alone would see the other one open."""
+    clock = TickingClock()
+    async with ship_window(tmp_path, clock) as window:
+        documents = []
+        for number in range(20):
+            filed = [await file(window, step, voyage_id=f"V{number:04}") for step in ("arrival", "departure")]
+            for reply, code in zip(filed, (ENTRY, EXIT), strict=True):
+                await released(window, reply.body["id"], code, "customs", "inspection", "maritime")
+                message_id = await ships.message_of(window, reply.body["id"], "border")
+                documents.append(ships.answer("border", message_id, code, clock()))
+        assert await certificates(window) == []
+        for pair in zip(documents[::2], documents[1::2], strict=True):
+            await asyncio.gather(*(receive(window, "border", body) for body in pair))
+        assert [row.state for row in await certificates(window)] == ["valid"] * 20
 
 
 async def test_reopened_suspends_at_once_and_released_again_it_is_valid_again(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ async def test_the_first_start_makes_secrets_only_we_can_read(tmp_path: Path) ->
         files = {
             path.relative_to(tmp_path / "secrets").as_posix(): path for path in (tmp_path / "secrets").rglob("*.*")
         }
-        agencies = {f"agencies/{name}.{kind}" for name in ("customs", "inspection") for kind in ("token", "hmac")}
+        agencies = {f"agencies/{name}.{kind}" for name in window.rulebook.agencies for kind in ("token", "hmac")}
         made = {name for name in files if not name.startswith("keys/")}
         assert made == {"clients/default.token", "operators/default.token", "master/00000000T000000Z.key", *agencies}
         # of the window itself, for each algorithm one of its agencies asks for

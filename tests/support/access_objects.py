@@ -94,7 +94,9 @@ async def _declaration(world: World) -> dict[str, str]:
     filed = await submit(window, caller, sample(ELECTRONICS, trader_assigned_reference_id=reference), JSON)
     declaration_id = str(filed.body["id"])
     world.made.add(declaration_id)
-    return {"declaration_id": declaration_id, "message_id": f"{declaration_id}.1"}
+    # goods have no papers of ships: the door opens and says so
+    parts = {"group": "containers", "paper": "fal1", "message": "request"}
+    return {"declaration_id": declaration_id, "message_id": f"{declaration_id}.1", **parts}
 
 
 async def _message(world: World) -> dict[str, str]:
@@ -271,8 +273,6 @@ PARAMETERS = {
     "group": "containers",
     "name": "CL_COUNTRY",
     "agency": "customs",
-    "paper": "fal1",
-    "message": "request",
     "number": "SHA2015000001",
 }
 """Parts of addresses that name nothing of anybody's."""

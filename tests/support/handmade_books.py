@@ -68,6 +68,11 @@ def attacks() -> dict[str, bytes]:
     wide["xl/worksheets/sheet1.xml"] = (
         '<?xml version="1.0" encoding="UTF-16"?>' + entity + str(wide["xl/worksheets/sheet1.xml"])
     ).encode("utf-16")
+    hidden = parts(text("A2", "TSTU3054380"))
+    body = entity + str(hidden["xl/worksheets/sheet1.xml"])
+    hidden["xl/worksheets/sheet1.xml"] = b'<?xml version="1.0" encoding="UTF-7"?>' + body.encode("utf-7").replace(
+        b"<", b"+ADw-"
+    )
     linked = parts()
     linked["xl/_rels/workbook.xml.rels"] = relations(
         relation("r1", "worksheet", "worksheets/sheet1.xml"),
@@ -79,6 +84,7 @@ def attacks() -> dict[str, bytes]:
         "bomb.xlsx": book(bomb),
         "doctype.xlsx": book(doctype),
         "utf16.xlsx": book(wide),
+        "utf7.xlsx": book(hidden),
         "macro.xlsx": book(parts() | {"xl/vbaProject.bin": b"\xd0\xcf\x11\xe0"}),
         "other_workbook.xlsx": book(parts() | {"xl/externalLinks/externalLink1.xml": "<externalLink/>"}),
         "link.xlsx": book(linked),

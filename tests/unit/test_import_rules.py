@@ -135,6 +135,7 @@ READERS = {
     # parts of a workbook that was unpacked within limits, read as a stream: more cells than a declaration has elements
     "adapters/workbookcells.py": "workbooks",
     "gateway/cli/papers.py": "public keys", "gateway/paper/verification.py": "a paper whose signature holds",
+    "gateway/paper/typesetting.py": "what the window itself has its typesetter set",
 }  # fmt: skip
 """Modules that may read, and what. Bytes of strangers come to the first three alone, and workbooks to theirs."""
 

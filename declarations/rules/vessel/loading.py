@@ -81,11 +81,7 @@ def load_tables(bundle: Bundle, form: Form, codes: CodeLists) -> VesselTables:
             for row in reader.rows("flags", "flag", "mid", "call_signs", "reference")
         },
         certificates=reader.certificates(),
-        sequences={
-            form.items[reader.item(row, "item")].group: row["item"]
-            for row in reader.rows("sequences", "item", "reference")
-            if row["item"] in form.items
-        },
+        sequences=reader.sequences(),
         mrz_items=reader.mrz_items(),
         mrz_codes=reader.mrz_codes(),
     )
@@ -219,6 +215,14 @@ class _VesselReader(TableReader):
             )
             for row in self.rows("certificates", *columns)
         )
+
+    def sequences(self) -> dict[str, str]:
+        found = {}
+        for row in self.rows("sequences", "item", "reference"):
+            item = self.form.items.get(self.item(row, "item"))
+            if item is not None:
+                found[item.group] = item.item_id
+        return found
 
     def mrz_items(self) -> dict[str, dict[str, str]]:
         groups = ("crew", "passengers")

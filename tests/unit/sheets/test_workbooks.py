@@ -210,7 +210,7 @@ def test_addresses_in_cells_are_no_danger() -> None:
 
 
 REASONS = {
-    "bomb.xlsx": "zip", "doctype.xlsx": "doctype", "utf16.xlsx": "encoding", "macro.xlsx": "active",
+    "bomb.xlsx": "zip", "doctype.xlsx": "doctype", "utf16.xlsx": "encoding", "utf7.xlsx": "malformed", "macro.xlsx": "active",
     "other_workbook.xlsx": "active", "link.xlsx": "link", "part_elsewhere.xlsx": "format", "embedded.xlsx": "active",
     "far_cell.xlsx": "extent", "no_cell.xlsx": "malformed", "row_of_billions.xlsx": "malformed",
     "text_not_there.xlsx": "malformed", "no_workbook.xlsx": "format",
