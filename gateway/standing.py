@@ -109,7 +109,7 @@ def settle(connection: Connection, window: Window, declaration_id: str, now: dat
     }
     _store(connection, window, declaration, rows, legs, numbers, now)
     if declaration.call_id is not None:
-        queued |= following.settled(connection, window, declaration.call_id, declaration_id, newly, now)
+        queued |= following.settled(connection, window, declaration, newly, now)
     return queued
 
 

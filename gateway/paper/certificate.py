@@ -52,7 +52,7 @@ _MASK = 2
 
 
 def make(record: dict[str, Any], keys: KeyRing, address: str) -> bytes:
-    """The signed PDF of a frozen record; `address` is where the public reaches the window. Some 25 ms of one core.
+    """The signed PDF of a frozen record; `address` is where the public reaches the window. Some 22 ms of one core.
 
     The record is embedded as `certificate.json`. Made anew it says the same, but its bytes differ: store what was made first.
     Raises BadConfiguration for a record that is none.

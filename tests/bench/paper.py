@@ -35,7 +35,9 @@ def run(rounds: int) -> bool:
         pdf = one(0)
         made, wall = _median(one, rounds)
         checked, _ = _median(lambda _: verified(pdf, public), max(3, rounds // 5))
-    print(f"certificate: {made:.1f} ms of one core (wall {wall:.1f}), {len(pdf) / 1000:.0f} kB; verifying {checked:.0f} ms")
+    print(
+        f"certificate: {made:.1f} ms of one core (wall {wall:.1f}), {len(pdf) / 1000:.0f} kB; verifying {checked:.0f} ms"
+    )
     print(f"N9: {made:.1f} of {GOAL_MS:.0f} ms")
     _long_list()
     return made <= GOAL_MS

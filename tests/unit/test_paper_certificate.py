@@ -190,7 +190,8 @@ def test_the_qr_code_proves_number_and_digest(keys: KeyRing) -> None:
         changed(agent={"name": "有" * 256}, office={"name_zh": "中华人民共和国防城港海事局东兴办事处", "name_en": "O" * 90}),
         changed(ship={"name_zh": "", "name_en": '#panic("x") $ \\ ] <a> @b *c*'}, officer="= _heading_"),
         changed(
-            releases=RECORD["releases"] + RECORD["releases"][:2], kind="periodic", valid_until="2015-10-30T08:30:00+00:00", replaces="SHA2015000000"
+            releases=RECORD["releases"] + RECORD["releases"][:2], kind="periodic", replaces="SHA2015000000",
+            valid_until="2015-10-30T08:30:00+00:00",
         ),
     ],
     ids=["long-names", "long-authority", "markup", "periodic-and-many"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,9 @@ from tests.support import cruise_ship
 from tests.support.windows import ROOT, rulebook
 
 AT = datetime(2015, 10, 23, 1, tzinfo=UTC)
-STEPS = sorted(path.stem for path in (ROOT / "tests/data/ships").glob("*.json"))
+SHIPS = ROOT / "tests/data/ships"
+FILINGS = sorted([*SHIPS.glob("*.json"), *SHIPS.glob("kinds/*.json")])
+"""A container ship at each step; a tanker with dangerous goods; a bulk carrier from an affected area with somebody ill."""
 
 
 def checked(form: dict[str, Any] | bytes, media_type: str = "application/json") -> list[Fault]:
@@ -23,9 +26,9 @@ def checked(form: dict[str, Any] | bytes, media_type: str = "application/json") 
     return check(rulebook(), data, media_type, rulebook().context(AT)).faults
 
 
-@pytest.mark.parametrize("step", STEPS)
-def test_every_step_is_valid_in_json_and_in_xml(step: str) -> None:
-    data = (ROOT / f"tests/data/ships/{step}.json").read_bytes()
+@pytest.mark.parametrize("path", FILINGS, ids=lambda path: path.stem)
+def test_every_filing_is_valid_in_json_and_in_xml(path: Path) -> None:
+    data = path.read_bytes()
     found = check(rulebook(), data, "application/json", rulebook().context(AT))
     assert [(fault.code, fault.pointer) for fault in found.faults] == []
     assert found.declaration is not None

@@ -90,7 +90,7 @@ ONE_MORE = {
 """A crew of 23."""
 ILL = {
     "ill_person_name": "TORRES MARIO", "ill_person_symptom": "Fever", "ill_person_onset_date": "20151019",
-    "ill_person_status_code": "ILL", "ill_person_disposition_code": "BRD",
+    "ill_person_status_code": "ILL", "ill_person_disposition_code": "ONB",
 }  # fmt: skip
 EXPLOSIVE = {
     "/dangerous_goods/0/dg_un_number": "0336",
