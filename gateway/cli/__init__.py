@@ -8,6 +8,7 @@ from gateway.cli import (
     backup,
     codes,
     console,
+    demo,
     filing,
     forms,
     journal,
@@ -49,4 +50,4 @@ app.command()(backup.restore)
 app.command()(filing.submit)
 app.command()(filing.status)
 app.command()(trial.run)
-app.command()(trial.demo)
+app.command()(demo.demo)

@@ -59,6 +59,10 @@ class WindowClient:
     async def declaration(self, declaration_id: str) -> dict[str, Any]:
         return await self._ask("GET", f"{API}/declarations/{quote(declaration_id, safe='')}")
 
+    async def call(self, call_id: str) -> dict[str, Any]:
+        """Everything the window says of a ship's call."""
+        return await self._ask("GET", f"{API}/calls/{quote(call_id, safe='')}")
+
     async def operations(
         self,
         method: str,

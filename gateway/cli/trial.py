@@ -1,4 +1,5 @@
-"""`onewindow run|demo`: the window and the simulated agencies on this machine, the sample declarations filed and followed."""
+"""`onewindow run`, and what its demonstrations share: the window and the simulated agencies on this machine, the samples filed and
+followed."""
 
 from __future__ import annotations
 
@@ -7,7 +8,8 @@ import os
 import signal
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,16 +26,12 @@ from gateway.config import AGENCY_URLS, Settings, load_settings
 from gateway.supervise import Supervisor, free_port, require_free_port
 
 START_SECONDS = 30.0
-DEMO_SECONDS = 55.0
-"""The demonstration promises its end in under a minute."""
-THERE_SECONDS = 180.0
-"""At a window that runs already its agencies take the time they take."""
 NUMBERED = 8
 """Characters at the end of a sample's reference that are a mere number."""
 
 
 class DemoFailed(OnewindowError):
-    """A sample did not reach its expected end in time."""
+    """A sample did not reach its expected end in time, or something shown did not come out."""
 
     code = "demo_failed"
 
@@ -93,30 +91,13 @@ def run(
     place = Place(load_settings())
     place.require_ports()
     with suppress(KeyboardInterrupt, asyncio.CancelledError):
-        asyncio.run(_trial(place, keep_serving=True))
+        asyncio.run(trial(place, lambda: file_and_follow(place, None), keep_serving=True))
     typer.echo("已停止 / stopped")
 
 
-def demo(
-    url: Annotated[str, typer.Option(help="已运行的窗口地址 / file the samples at a window that runs already")] = "",
-    secrets: Annotated[
-        Path | None,
-        typer.Option(help="That window's secrets directory; ONEWINDOW_SECRETS_DIR or the data directory's own"),
-    ] = None,
-) -> None:
-    """演示 / The same in a temporary directory with faster agencies; exit 0 once every sample reached its expected end."""
-    try:
-        if url:
-            asyncio.run(_file_and_follow(Place(load_settings(), url.rstrip("/"), secrets), THERE_SECONDS))
-        else:
-            _own_demo()
-    except (asyncio.CancelledError, KeyboardInterrupt):
-        console.say("已中止 / stopped before the end")
-        raise typer.Exit(console.EXIT_FAULTS) from None
-    typer.echo("所有样例均达到预期结果 / every sample reached its expected end")
-
-
-def _own_demo() -> None:
+@contextmanager
+def own_place() -> Iterator[Place]:
+    """A temporary window with agencies that answer faster; its settings stand in the environment for the programs it starts."""
     # what is set for a real window here must not reach into the demonstration
     for name in [name for name in os.environ if name.startswith("ONEWINDOW_") and name != "ONEWINDOW_TABLES_DIR"]:
         del os.environ[name]
@@ -130,14 +111,14 @@ def _own_demo() -> None:
             "ONEWINDOW_REHEARSAL": "1",
             "ONEWINDOW_SIM_DELAY_SCALE": "0.5",
         }
-        asyncio.run(_trial(Place(load_settings()), keep_serving=False))
+        yield Place(load_settings())
 
 
-async def _trial(place: Place, *, keep_serving: bool) -> None:
-    """Start everything, file the samples, follow them. Returns when all are as expected; with `keep_serving`, never."""
-    task = asyncio.current_task()
-    assert task is not None
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+async def trial(place: Place, task: Callable[[], Coroutine[Any, Any, None]], *, keep_serving: bool = False) -> None:
+    """Start everything, then `task`. Returns when it is done; with `keep_serving`, never."""
+    own = asyncio.current_task()
+    assert own is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, own.cancel)
     async with Supervisor() as supervisor:
         await supervisor.start("window", ["serve"], place.log("window"))
         ready = asyncio.create_task(_ready(place))
@@ -147,8 +128,7 @@ async def _trial(place: Place, *, keep_serving: bool) -> None:
         # a filing that comes before an agency listens goes out all the same, but only after a pause
         await _unless_a_child_stops(supervisor, asyncio.create_task(_agencies_listen(place)))
         _welcome(place)
-        work = asyncio.create_task(_file_and_follow(place, None if keep_serving else DEMO_SECONDS))
-        await _unless_a_child_stops(supervisor, work)
+        await _unless_a_child_stops(supervisor, asyncio.create_task(task()))
         if keep_serving:
             typer.echo(f"{place.url} 继续服务，Ctrl-C 结束 / keeps serving, Ctrl-C ends it")
             await supervisor.watch()
@@ -201,7 +181,7 @@ def _welcome(place: Place) -> None:
     typer.echo(f'curl -H "Authorization: Bearer $(cat {place.token_file})" {place.url}/api/v1/declarations')
 
 
-async def _file_and_follow(place: Place, seconds: float | None) -> None:
+async def file_and_follow(place: Place, seconds: float | None) -> None:
     """File every sample that is not filed yet, show all until they ended; raises DemoFailed when `seconds` were not enough."""
     started, begun = time.monotonic(), time.time()
 
@@ -212,12 +192,12 @@ async def _file_and_follow(place: Place, seconds: float | None) -> None:
         # a window that runs already may have taken the samples before: they are filed under references of their own
         first = int(begun * 100) if place.window else None
         followed = [
-            await _file(client, place.samples / name, end, None if first is None else first + index)
+            await _file_sample(client, place.samples / name, end, None if first is None else first + index)
             for index, (name, end) in enumerate(_expected(place).items())
         ]
         await live.follow(client, followed, place.agencies, lambda: late() or all(each.settled for each in followed))
     if seconds is not None:
-        _require_expected(followed)
+        require_expected(followed)
 
 
 def _expected(place: Place) -> dict[str, dict[str, Any]]:
@@ -237,25 +217,29 @@ def _numbered(data: bytes, number: int) -> bytes:
     return orjson.dumps(form)
 
 
-async def _file(client: WindowClient, path: Path, expected: dict[str, Any], number: int | None) -> live.Followed:
+async def _file_sample(client: WindowClient, path: Path, expected: dict[str, Any], number: int | None) -> live.Followed:
     """File a sample, under a reference with this number if there is one, or find the filing an earlier run made of it."""
     data = path.read_bytes()
-    if number is not None:
-        data = _numbered(data, number)
+    return await file(client, path.name, _numbered(data, number) if number is not None else data, expected)
+
+
+async def file(client: WindowClient, name: str, data: bytes, expected: dict[str, Any]) -> live.Followed:
+    """File a declaration or find the filing an earlier run made of it; raises DemoFailed when it is refused."""
     try:
-        filed = await client.submit(data, media_type_of(path, data))
+        filed = await client.submit(data, media_type_of(Path(name), data))
     except WindowRefused as refused:
         if refused.problem.get("code") == "duplicate_reference":
-            return live.Followed(refused.problem["declaration_id"], path.name, expected)
+            return live.Followed(refused.problem["declaration_id"], name, expected)
         console.print_faults(refused.problem.get("faults", []), console.errors)
         raise DemoFailed(
-            f"{path.name} was refused: {refused.problem.get('detail')}",
-            f"{path.name} 未被接收：{refused.problem.get('detail_zh')}",
+            f"{name} was refused: {refused.problem.get('detail')}",
+            f"{name} 未被接收：{refused.problem.get('detail_zh')}",
         ) from refused
-    return live.Followed(filed["id"], path.name, expected)
+    return live.Followed(filed["id"], name, expected)
 
 
-def _require_expected(followed: list[live.Followed]) -> None:
+def require_expected(followed: list[live.Followed]) -> None:
+    """Raises DemoFailed for those that ended otherwise, or not in time."""
     short = [each for each in followed if not each.as_expected]
     if short:
         said = "; ".join(

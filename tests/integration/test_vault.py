@@ -14,6 +14,7 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from declarations.errors import BadConfiguration, SealedDataUnreadable
 from gateway import ask, masters, prepared, sealed
+from gateway.calls import certificates, changing
 from gateway.config import Settings
 from gateway.database import schema
 from gateway.database.evidence import data_key
@@ -28,6 +29,7 @@ from gateway.organisations.registration import Application
 from gateway.receive import receive, take_up
 from gateway.submit import submit
 from gateway.wiring import Window, open_window
+from tests.support import ships
 from tests.support.backend import settings_at
 from tests.support.desk import OPERATIONS, Desk, desk
 from tests.support.plain import plain_rows
@@ -85,6 +87,11 @@ async def test_every_payload_is_sealed_under_its_organisations_own_key(tmp_path:
         await lived(window)
         await add_organisation(window, "broker")
         await submit(window, BROKER, sample(COSMETICS), JSON)
+        call_id, exit_id = await ships.leaving(window)
+        await ships.released(window, exit_id, ships.EXIT)
+        await certificates.printed(window, CLIENT, call_id)
+        window.clock.tick(86_401)  # type: ignore[attr-defined]
+        assert await changing.flag_overdue(window) == 1
         whose = await owners(window)
         assert sorted(whose.values()) == ["broker", "default", WINDOW]
         for sealing in ALL:
@@ -229,6 +236,7 @@ async def test_what_was_stored_in_plain_can_be_sealed_while_filings_go_on(tmp_pa
         assert done == {
             "declaration_version": 61, "message": 61, "message_body": 61, "inbox": 2, "answer": 1, "unmatched": 1,
             "idempotency": 1, "prepared": 1, "qualification": 1, "registration": 1,
+            "certificate": 0, "certificate_paper": 0, "call_change": 0,
         }  # fmt: skip
         for sealing in ALL:
             rows = await raw(at.window, schema.metadata.tables[sealing.table])
