@@ -13,9 +13,10 @@ RESULTS := .make/results
 run: $(READY)
 	@$(BIN)/onewindow run --data-dir $(DATA)
 
-# The same in a temporary directory; exit 0 once every sample reached its expected end.
+# The same in a temporary directory, then a ship's call with its certificate; exit 0 once everything came out as expected.
 demo: $(READY)
 	@$(BIN)/onewindow demo
+	@$(BIN)/onewindow demo --vessel
 
 # PostgreSQL and Kafka are started for the tests and stopped after them. Where they cannot be had, what is skipped is named.
 test: test-sqlite test-postgres
@@ -67,7 +68,7 @@ audit: $(READY)
 
 # Rewrite the golden cases from what the code does now; review the difference.
 golden: $(READY)
-	$(BIN)/pytest tests/acceptance/test_golden_cases.py --golden
+	$(BIN)/pytest tests/acceptance/test_golden_cases.py tests/acceptance/test_ship_golden.py --golden
 
 generate: $(READY)
 	$(BIN)/onewindow tables generate

@@ -15,7 +15,9 @@ from gateway.api.openapi_schemas import reference
 
 Documented: TypeAlias = dict[int | str, dict[str, Any]]
 
-SHAPES = {**shapes_filing.SHAPES, **shapes_people.SHAPES, **shapes_desk.SHAPES, **shapes_ships.SHAPES}
+_TABLES = (shapes_filing.SHAPES, shapes_people.SHAPES, shapes_desk.SHAPES, shapes_ships.SHAPES)
+SHAPES = {name: shape for table in _TABLES for name, shape in table.items()}
+assert len(SHAPES) == sum(map(len, _TABLES)), "two shapes are called the same"
 FORM_SCHEMA = "MergedDeclaration"
 """Any of the forms."""
 DESCRIPTION = """File one merged declaration, of goods or of a ship's call, and get one combined answer from all agencies.

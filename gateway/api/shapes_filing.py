@@ -251,7 +251,7 @@ SHAPES: dict[str, Shape] = {
         "valid_from valid_to": "day?",
     },
     # papers
-    "Papers": {"items": "[PaperNamed]"},
+    "PaperList": {"items": "[PaperNamed]"},
     "PaperNamed": {"paper title_zh title_en": "text"},
     "CertificateState": {
         "number state_zh state_en": "text",

@@ -21,7 +21,7 @@ from declarations.dictionary import Form
 from declarations.errors import BadConfiguration
 from declarations.rulebook import Rulebook
 from declarations.stats import table_stats
-from gateway.cli import console, live, papers
+from gateway.cli import live, papers
 from gateway.cli.client import API, WindowClient, read_token
 from gateway.cli.trial import DemoFailed, Place, file, own_place, require_expected, trial
 from gateway.clock import system_clock

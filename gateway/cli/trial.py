@@ -1,5 +1,4 @@
-"""`onewindow run`, and what its demonstrations share: the window and the simulated agencies on this machine, the samples filed and
-followed."""
+"""`onewindow run`, and what demonstrations share: the window and the simulated agencies here, samples filed and followed."""
 
 from __future__ import annotations
 

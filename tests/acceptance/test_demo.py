@@ -20,12 +20,15 @@ from typing import Any
 import pytest
 
 from adapters.simulator.state import count_effects
+from declarations.stats import table_stats
+from gateway.config import AGENCY_URLS
 from gateway.supervise import free_port
 from tests.support.backend import environment_at
 from tests.support.pki import Authority
-from tests.support.windows import ROOT
+from tests.support.windows import ROOT, rulebook
 
 EXPECTED: dict[str, dict[str, Any]] = json.loads((ROOT / "samples" / "expected.json").read_text())
+AGENCIES = {path.parent.name for path in (ROOT / "mappings").glob("*/agency.toml")}
 COMMAND = [sys.executable, "-m", "gateway.cli"]
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
@@ -38,7 +41,7 @@ def environment(**settings: str) -> dict[str, str]:
 
 
 def children(pid: int) -> dict[str, int]:
-    """name -> process id of a supervisor's children: `serve`, `customs`, `inspection`."""
+    """name -> process id of a supervisor's children: `serve` and the agencies."""
     found = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
@@ -76,7 +79,7 @@ class Run:
         self.data_dir = data_dir
         self.scheme = "https" if "ONEWINDOW_TLS_CERTIFICATE" in settings else "http"
         self.port = free_port()
-        urls = json.dumps({"inspection": f"http://127.0.0.1:{free_port()}/messages"})
+        urls = json.dumps({agency: f"http://127.0.0.1:{free_port()}/messages" for agency in AGENCY_URLS})
         self.environment = environment(
             ONEWINDOW_PORT=str(self.port),
             ONEWINDOW_AGENCY_URLS=urls,
@@ -142,6 +145,29 @@ def test_the_demonstration_ends_well_in_under_a_minute() -> None:
     assert re.search(r"http://127\.0\.0\.1:\d+/docs", done.stdout)
 
 
+@pytest.mark.sqlite_only
+@pytest.mark.parametrize("seed", ["1", "2"])
+def test_a_ships_certificate_is_issued_printed_verified_and_found_out(tmp_path: Path, seed: str) -> None:
+    """Whatever order four agencies answer in, and however often."""
+    done = subprocess.run(
+        [*COMMAND, "demo", "--vessel", "--out", str(tmp_path), "--seed", seed],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    counted = table_stats(rulebook())["forms"]["vessel"]
+    assert f"one form of {counted['items']} items instead of {counted['reduction']['of']} on 4 forms" in done.stdout
+    genuine, altered = sorted(tmp_path.glob("*.pdf"), key=lambda path: len(path.name))
+    assert genuine.read_bytes()[:5] == b"%PDF-"
+    assert sum(a != b for a, b in zip(genuine.read_bytes(), altered.read_bytes(), strict=True)) == 1
+    assert done.stdout.count("the signature is good and the file was not altered") == 1
+    assert re.search(r"state +有效 / Valid", done.stdout)
+    assert done.stderr.count("not a valid certificate") == 1
+
+
 def test_a_killed_window_starts_again_and_each_message_has_one_effect(tmp_path: Path) -> None:
     run = Run(tmp_path)
     with run.started() as process:
@@ -151,7 +177,7 @@ def test_a_killed_window_starts_again_and_each_message_has_one_effect(tmp_path: 
         )
         assert not run.all_as_expected()
         born = children(process.pid)
-        assert set(born) == {"serve", "customs", "inspection"}
+        assert set(born) == {"serve", *AGENCIES}
         os.kill(born["serve"], signal.SIGKILL)
         said, _ = process.communicate(timeout=30)
         assert process.returncode not in (0, None)
@@ -193,7 +219,7 @@ def test_a_window_that_ends_tls_itself_runs_too(tmp_path: Path) -> None:
 def test_children_end_with_a_killed_supervisor(tmp_path: Path) -> None:
     run = Run(tmp_path)
     with run.started() as process:
-        wait_until(lambda: len(children(process.pid)) == 3, process)
+        wait_until(lambda: set(children(process.pid)) == {"serve", *AGENCIES}, process)
         born = children(process.pid)
         process.kill()
         process.wait()

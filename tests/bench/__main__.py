@@ -1,4 +1,4 @@
-"""`make bench`: `python -m tests.bench [chain|accept|flow|scale|memory|paper|all] …` (docs/benchmarks.md)."""
+"""`make bench`: `python -m tests.bench [chain|accept|flow|scale|memory|paper|cruise|all] …` (docs/benchmarks.md)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import structlog
 
 from tests.bench.memory import ROOT
 
-PARTS = ("chain", "accept", "flow", "scale", "memory", "paper")
+PARTS = ("chain", "accept", "flow", "scale", "memory", "paper", "cruise")
 
 
 def main() -> int:
@@ -60,6 +60,10 @@ def _run(part: str, asked: argparse.Namespace, stack: ExitStack) -> bool:
         from tests.bench import paper
 
         return paper.run(asked.rounds or (10 if quick else 100))
+    if part == "cruise":
+        from tests.bench import cruise
+
+        return cruise.run(asked.rounds or (2 if quick else 9))
     if part == "memory":
         count = asked.declarations or (2_000 if quick else 100_000)
         done = [

@@ -57,6 +57,7 @@ FIRES = {
     "OnewindowKeyExpires": {'onewindow_key_expires_seconds{owner="window",key="efe5d5a944eb5d65"}': "604800x60"},
     "OnewindowJournalNotSealed": {"onewindow_journal_unsealed_seconds": "600x60"},
     "OnewindowJournalNotTimestamped": {"onewindow_journal_unstamped_seconds": "7200x60"},
+    "OnewindowShipNotSailed": {"onewindow_certificates_overdue": "1x60"},
     "OnewindowAnswersNotTakenUp": {'onewindow_documents_age_seconds{agency="customs",state="received"}': "600x60"},
     "OnewindowLeasesLost": {'onewindow_leases_lost_total{agency="customs"}': "0+1x60"},
 }

@@ -127,6 +127,7 @@ READERS = {
     "gateway/database/sealing.py": "columns", "gateway/database/types.py": "columns",
     "gateway/sealedfiles.py": "archives", "gateway/archiving.py": "archives", "gateway/retention.py": "archives",
     "gateway/backup.py": "backups", "gateway/cli/trial.py": "samples",
+    "gateway/cli/ship_trial.py": "samples and the window's replies",
     # on the machine of whoever asks for it, and bounded there
     "gateway/receipts.py": "a receipt to be verified", "gateway/ledger/verify.py": "a journal to be verified",
     "gateway/cli/receipts.py": "a receipt to be verified", "gateway/cli/journal.py": "public keys",
