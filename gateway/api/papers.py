@@ -16,7 +16,9 @@ DeclarationId = Annotated[str, Path(max_length=64)]
 PAPERS: dict[str, Any] = {"items": [{"paper": "fal5", "title_zh": "船员名单", "title_en": "Crew List (FAL Form 5)"}]}
 
 
-@router.get("/{declaration_id}/papers", summary="The papers that can be printed", **openapi.answers("PaperList", PAPERS))
+@router.get(
+    "/{declaration_id}/papers", summary="The papers that can be printed", **openapi.answers("PaperList", PAPERS)
+)
 async def list_papers(window: WindowOf, caller: Admitted, declaration_id: DeclarationId) -> Response:
     return replies.json({"items": await printing.papers(window, caller, declaration_id)})
 

@@ -57,7 +57,13 @@ def read(connection: Connection, now: datetime) -> Found:
 def families(agencies: Iterable[str], found: Found) -> list[Metric]:
     """The figures of the whole window; an agency nothing waits for has its zeros."""
     agencies = list(agencies)
-    return [*_queues(agencies, found), *_answers(agencies, found), *_control(agencies, found), *_programs(found), *_ships(found)]
+    return [
+        *_queues(agencies, found),
+        *_answers(agencies, found),
+        *_control(agencies, found),
+        *_programs(found),
+        *_ships(found),
+    ]
 
 
 def _queues(agencies: list[str], found: Found) -> list[Metric]:
