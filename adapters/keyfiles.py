@@ -6,8 +6,6 @@ to a key and is never chosen by a message.
 
 from __future__ import annotations
 
-import os
-import secrets
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
+from adapters import secretfiles
 from adapters.algorithms import ALGORITHMS, PrivateKey, PublicKey, key_id, pem_of, sign, verify
 from declarations.errors import BadConfiguration
 
@@ -135,11 +134,4 @@ def _text(key: Key) -> str:
 
 def write(key: Key, path: Path) -> None:
     """Writes a key's file, 0600, whole or not at all, also when power fails; raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as file:
-        file.write(_text(key))
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    secretfiles.replace(path, _text(key).encode())

@@ -9,8 +9,9 @@ from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from declarations.dateforms import SHANGHAI
+
 ROUNDING = {"half-up": ROUND_HALF_UP, "half-even": ROUND_HALF_EVEN, "down": ROUND_DOWN}
-_SHANGHAI = ZoneInfo("Asia/Shanghai")
 _TIME_LENGTH = len("yyyyMMddHHmm")
 _FORMAT = {"yyyy": "%Y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S"}
 
@@ -49,7 +50,7 @@ def format_date(value: str, pattern: str, timezone: str) -> str:
     """A form's date (yyyyMMdd) or time (yyyyMMddHHmm, Shanghai), or a window's timestamp (ISO 8601, UTC), in an agency's
     format and local time."""
     if len(value) == _TIME_LENGTH:
-        moment = datetime.strptime(value, "%Y%m%d%H%M").replace(tzinfo=_SHANGHAI)
+        moment = datetime.strptime(value, "%Y%m%d%H%M").replace(tzinfo=SHANGHAI)
     else:
         moment = datetime.fromisoformat(value)
     if moment.tzinfo is not None:

@@ -1,4 +1,4 @@
-"""Times as agencies write them in their answers."""
+"""Times as agencies write them in their answers, and the zone of the trade."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import re
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+"""Where the trade is: forms are typed, days counted and times shown in its local time."""
 _TOKENS = {
     "yyyy": r"(?P<year>[0-9]{4})",
     "MM": r"(?P<month>[0-9]{2})",

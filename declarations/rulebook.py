@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from lxml import etree
 
@@ -16,6 +15,7 @@ from declarations.agency import Agency, agency_names, load_agency
 from declarations.bundle import Bundle, table_fault
 from declarations.codelists import CodeLists
 from declarations.compiler import Program
+from declarations.dateforms import SHANGHAI as SHANGHAI
 from declarations.dictionary import Form, load_form
 from declarations.errors import BadConfiguration
 from declarations.parsing import Unparsable, parse_xml
@@ -25,8 +25,6 @@ from declarations.tables import MessageTable, TableFaults
 from declarations.words import FaultWords
 
 PROFILES = "mappings/profiles.csv"
-SHANGHAI = ZoneInfo("Asia/Shanghai")
-"""Days are counted where the trade is: an acceptance at 17:00 UTC belongs to the next day."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import re
 import secrets
 import time
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 import structlog
 
+from adapters import secretfiles
 from declarations.errors import BadConfiguration, BadRequest, MoveNotAllowed, Unauthorised
 
 if TYPE_CHECKING:
@@ -196,21 +196,5 @@ def _read(path: Path) -> bytes:
 
 
 def _create(path: Path) -> bool:
-    """A new random secret in `path`, unless there is one: False. Whole or not at all, also when power fails."""
-    if path.exists():
-        return False
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(descriptor, "w", encoding="ascii") as file:
-        file.write(secrets.token_urlsafe(32) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        # link, not rename: two programs starting together must end with one secret
-        os.link(temporary, path)
-    except FileExistsError:
-        return False
-    finally:
-        temporary.unlink()
-    return True
+    """A new random secret in `path`, unless there is one: False. Raises OSError."""
+    return secretfiles.create_once(path, secrets.token_urlsafe(32).encode() + b"\n")

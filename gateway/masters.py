@@ -18,6 +18,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from adapters import secretfiles
 from declarations.errors import BadConfiguration, MoveNotAllowed
 
 FOLDER = "master"
@@ -122,22 +123,8 @@ def create(secrets_dir: Path, now: datetime) -> Path:
 
 
 def _create(path: Path) -> bool:
-    """A new random key in `path`, unless there is one: False. Whole or not at all."""
+    """A new random key in `path`, unless there is one: False."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "wb") as file:
-            file.write(base64.b64encode(os.urandom(BYTES)) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            # link, not rename: two programs starting together must end with one key
-            os.link(temporary, path)
-        except FileExistsError:
-            return False
-        finally:
-            temporary.unlink()
+        return secretfiles.create_once(path, base64.b64encode(os.urandom(BYTES)) + b"\n")
     except OSError as error:
         raise BadConfiguration(f"cannot create {path}: {error}", f"无法创建 {path}：{error}") from error
-    return True

@@ -7,12 +7,10 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from functools import lru_cache
 from typing import NoReturn
-from zoneinfo import ZoneInfo
 
+from declarations.dateforms import SHANGHAI
 from declarations.dictionary import Item
 
-SHANGHAI = ZoneInfo("Asia/Shanghai")
-"""Where the forms' clocks are."""
 _DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _DIGITS = re.compile(r"[0-9]+")
 

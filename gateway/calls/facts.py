@@ -14,8 +14,8 @@ IMO, PORT, VOYAGE = "ship_imo_number", "port_of_call_code", "voyage_id"
 CALL_SIGN = "ship_call_sign"
 NAMES = ("ship_name_en", "ship_name_zh")
 OFFICE = "maritime_office_code"
-MOMENTS = {"eta": "eta", "etd": "etd", "ata": "ata", "atd": "atd"}
-"""Column of the call -> the item that tells it."""
+MOMENTS = ("eta", "etd", "ata", "atd")
+"""Items with a column of the call's of the same name."""
 BERTH = "berth_code"
 ACTUAL_DEPARTURE = "atd"
 LOCAL = DateForms("yyyyMMddHHmm", SHANGHAI)
@@ -49,7 +49,7 @@ def moment(text: str | None) -> datetime | None:
 
 def columns(facts: dict[str, str]) -> dict[str, Any]:
     """The call's columns that repeat what is known."""
-    found: dict[str, Any] = {column: moment(facts.get(item)) for column, item in MOMENTS.items()}
+    found: dict[str, Any] = {item: moment(facts.get(item)) for item in MOMENTS}
     return {**found, "berth": facts.get(BERTH)}
 
 

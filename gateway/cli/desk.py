@@ -7,16 +7,15 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
-from zoneinfo import ZoneInfo
 
 import typer
 
+from declarations.dateforms import SHANGHAI
 from gateway.cli import console
 from gateway.cli.client import WindowClient, WindowRefused, read_token
 from gateway.config import load_settings
 
 T = TypeVar("T")
-SHANGHAI = ZoneInfo("Asia/Shanghai")
 DEFAULT = "default"
 
 Url = Annotated[str, typer.Option(help="窗口地址，缺省为本机 / address of the window; this machine's if left out")]

@@ -12,11 +12,11 @@ from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import orjson
 import typer
 
+from declarations.dateforms import SHANGHAI
 from declarations.dictionary import Form
 from declarations.errors import BadConfiguration
 from declarations.rulebook import Rulebook
@@ -32,7 +32,6 @@ CROSS_PURPOSES = {"ONEWINDOW_SIM_REORDER": "0.5", "ONEWINDOW_SIM_DUPLICATES": "0
 NEAR = timedelta(hours=36)
 """Times of a sample this near to its writing keep their distance to now; older and later ones keep their time of day."""
 FORMATS = {"date": "%Y%m%d", "datetime": "%Y%m%d%H%M"}
-SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
 def demonstrate(out: Path | None, seed: int | None) -> None:

@@ -181,7 +181,7 @@ async def test_nothing_goes_without_its_archive_file_as_it_was_written(tmp_path:
         await archiving.archive_due(window, 10)
         path = window.settings.archive_dir / (await archived(window, declaration_id)).file
         content = path.read_bytes()
-        path.write_bytes(content[:-1] + b"x")
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
         done = await retention.run(window, dry_run=False, limit=10)
         assert (done["removed"], done["kept_because"]) == (0, {"archive_file": 1})
         path.unlink()
