@@ -6,6 +6,9 @@ READY  := .make/installed
 DATA   ?= var
 LOCAL  ?= $(DATA)/local
 RESULTS := .make/results
+# tests run side by side, one worker for each core
+WORKERS ?= auto
+PYTEST  := $(BIN)/pytest -n $(WORKERS) --dist worksteal -rs
 
 .PHONY: run demo test test-sqlite test-postgres check check-postgres bench torture golden corpora fuzz audit generate services up-local down-local clean
 
@@ -22,10 +25,10 @@ demo: $(READY)
 test: test-sqlite test-postgres
 
 test-sqlite: $(READY)
-	$(BIN)/pytest tests/unit tests/integration tests/acceptance -m "not postgres and not kafka" -rs --junitxml=$(RESULTS)/sqlite.xml
+	$(PYTEST) tests/unit tests/integration tests/acceptance -m "not postgres and not kafka" --junitxml=$(RESULTS)/sqlite.xml
 
 test-postgres: $(READY)
-	$(BIN)/pytest tests/integration tests/acceptance --backend=postgresql -rs --junitxml=$(RESULTS)/postgresql.xml
+	$(PYTEST) tests/integration tests/acceptance --backend=postgresql --junitxml=$(RESULTS)/postgresql.xml
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -61,12 +61,13 @@ def prove(rulebook: Rulebook) -> list[Fault]:
 
 def _prove_form(rulebook: Rulebook, form: Form, faults: TableFaults) -> None:
     path = f"mappings/forms/{form.name}.csv"
+    known = {name: _known(agency, form) for name, agency in rulebook.agencies.items()}
     for row in rulebook.bundle.table(path):
         item = form.items[row["item_id"]]
         if item.code_list and item.code_list not in rulebook.codes.lists:
             faults.note(row, "code_list", f"没有代码表 {item.code_list}", f"there is no list {item.code_list}")
         for agency in item.obligations:
-            if not _sent(rulebook, form, agency, item.item_id):
+            if item.item_id not in known[agency]:
                 faults.note(
                     row,
                     agency,
@@ -89,11 +90,12 @@ def _prove_form(rulebook: Rulebook, form: Form, faults: TableFaults) -> None:
         )
 
 
-def _sent(rulebook: Rulebook, form: Form, agency: str, item: str) -> bool:
-    tables = [
-        table for table in rulebook.agencies[agency].messages if table.direction == "out" and table.form == form.name
-    ]
-    return any(item in table.unused or any(item in _named(row) for row in table.rows) for table in tables)
+def _known(agency: Agency, form: Form) -> set[str]:
+    """Items of a form that a message to this agency uses, or of which it says why not."""
+    tables = [table for table in agency.messages if table.direction == "out" and table.form == form.name]
+    return {item for table in tables for item in table.unused}.union(
+        *(_named(row) for table in tables for row in table.rows)
+    )
 
 
 def _named(row: MapRow) -> set[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -11,6 +12,7 @@ from fastapi import APIRouter, Depends, FastAPI, Response
 from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute, iter_route_contexts
 from fastapi_offline import FastAPIOffline
+from starlette.routing import BaseRoute
 
 from gateway import problems
 from gateway.api import (
@@ -81,14 +83,21 @@ def create_app(settings: Settings | None = None, *, worker: bool = True, opened:
         version=_version(),
         description=openapi.DESCRIPTION,
         lifespan=lifespan,
-        # handlers make their replies themselves: nothing is documented that they did not say
-        default_response_class=Response,
     )
     problems.install(app)
     openapi_document.install(app)
     app.add_middleware(Guard)
     app.add_middleware(RequestLog)
     docspage.install(app)
+    app.router.routes.extend(_doors())
+    return app
+
+
+@cache
+def _doors() -> list[BaseRoute]:
+    """Every address of ours. Working out what each needs takes a good part of a second: once is enough for a process."""
+    # handlers make their replies themselves: nothing is documented that they did not say
+    ours = FastAPI(openapi_url=None, default_response_class=Response)
     api = APIRouter(
         prefix="/api/v1", responses=openapi.REFUSALS, dependencies=[Depends(no_strange_parameters), Depends(admitted)]
     )
@@ -119,14 +128,14 @@ def create_app(settings: Settings | None = None, *, worker: bool = True, opened:
     ):
         api.include_router(module.router)
     api.include_router(handovers.desk)
-    app.include_router(api)
+    ours.include_router(api)
     # without the check of parameters: an OpenID Provider adds its own
-    app.include_router(openid.back, prefix="/api/v1", responses=openapi.REFUSALS, dependencies=[Depends(admitted)])
-    app.include_router(verification.page, dependencies=[Depends(admitted)])
-    app.include_router(health.router)
-    app.include_router(metrics_door.router)
-    app.add_api_route("/", to_docs, include_in_schema=False)
-    return app
+    ours.include_router(openid.back, prefix="/api/v1", responses=openapi.REFUSALS, dependencies=[Depends(admitted)])
+    ours.include_router(verification.page, dependencies=[Depends(admitted)])
+    ours.include_router(health.router)
+    ours.include_router(metrics_door.router)
+    ours.add_api_route("/", to_docs, include_in_schema=False)
+    return ours.routes
 
 
 def handlers(app: FastAPI) -> list[Callable[..., Any]]:

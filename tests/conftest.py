@@ -1,8 +1,8 @@
 """Options of the test suite, and the services its tests stand on.
 
-PostgreSQL and Kafka are started by `scripts/services` in a directory of their own and stopped at the end, unless
-TEST_POSTGRES (`postgresql://user@host:port/name`) and TEST_KAFKA (`host:port`) name some that run. Where a service cannot be had,
-its tests are skipped with the reason; with CI=true they fail.
+PostgreSQL and Kafka are started by `scripts/services` in a directory of their own, one for all workers of a run, and stopped
+at the end, unless TEST_POSTGRES (`postgresql://user@host:port/name`) and TEST_KAFKA (`host:port`) name some that run. Where a
+service cannot be had, its tests are skipped with the reason; with CI=true they fail.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import shutil
 import signal
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +30,8 @@ FIXTURES_OF_SERVICES = {
     "postgres_template": "postgres",
     "postgres_backend": "postgres",
 }
+SERVICES = "TEST_SERVICES"
+"""Where services live; not in pytest's own directories, which PostgreSQL's account cannot enter. Workers inherit it."""
 IN_CI = os.environ.get("CI", "").lower() in ("true", "1")
 
 
@@ -45,6 +47,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     # ended by a time limit, what was started is stopped all the same
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if not _is_worker(config):
+        os.environ[SERVICES] = tempfile.mkdtemp(prefix="onewindow-services-")
+        Path(os.environ[SERVICES]).chmod(0o755)
     for marker in (
         "sqlite_only: about SQLite itself, or about nothing a database has to do with; left out with --backend=postgresql",
         "postgres: needs PostgreSQL, whichever --backend",
@@ -64,47 +69,48 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in left_out]
 
 
-@pytest.fixture(scope="session")
-def services_directory() -> Iterator[Path]:
-    """Where services live; not in pytest's own directories, which PostgreSQL's account cannot enter."""
-    directory = Path(tempfile.mkdtemp(prefix="onewindow-services-"))
-    directory.chmod(0o755)
-    yield directory
-    shutil.rmtree(directory)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not _is_worker(config):
+        directory = Path(os.environ.pop(SERVICES))
+        for service in (Postgres(directory), KafkaService(directory)):
+            service.stop()
+        shutil.rmtree(directory)
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    """Whether this process runs tests for another one (`pytest -n`), which begins and ends what they share."""
+    return hasattr(config, "workerinput")
 
 
 @pytest.fixture(scope="session")
-def postgres_server(request: pytest.FixtureRequest) -> Iterator[str]:
+def services_directory() -> Path:
+    return Path(os.environ[SERVICES])
+
+
+@pytest.fixture
+def own_directory(services_directory: Path) -> Path:
+    """A place for a service that is one test's own."""
+    return services_directory / uuid.uuid4().hex[:8]
+
+
+@pytest.fixture(scope="session")
+def postgres_server(services_directory: Path) -> str:
     """The address of a PostgreSQL server."""
-    given = os.environ.get("TEST_POSTGRES")
-    if given:
-        yield given
-        return
-    service = Postgres(request.getfixturevalue("services_directory"))
-    try:
-        postgres.install()
-        address = service.start()
-    except ServiceError as error:
-        _not_to_be_had("PostgreSQL", error)
-    yield address
-    service.stop()
+    return os.environ.get("TEST_POSTGRES") or _started("PostgreSQL", postgres.install, Postgres(services_directory))
 
 
 @pytest.fixture(scope="session")
-def kafka_server(request: pytest.FixtureRequest) -> Iterator[str]:
+def kafka_server(services_directory: Path) -> str:
     """The address of a Kafka broker."""
-    given = os.environ.get("TEST_KAFKA")
-    if given:
-        yield given
-        return
-    service = KafkaService(request.getfixturevalue("services_directory"))
+    return os.environ.get("TEST_KAFKA") or _started("Kafka", broker.install, KafkaService(services_directory))
+
+
+def _started(name: str, install: Callable[[], None], service: Postgres | KafkaService) -> str:
     try:
-        broker.install()
-        address = service.start()
+        install()
+        return service.start()
     except ServiceError as error:
-        _not_to_be_had("Kafka", error)
-    yield address
-    service.stop()
+        _not_to_be_had(name, error)
 
 
 @pytest.fixture(scope="session")

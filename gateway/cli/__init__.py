@@ -2,52 +2,77 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any
+
 import typer
 
-from gateway.cli import (
-    backup,
-    codes,
-    console,
-    demo,
-    filing,
-    forms,
-    journal,
-    keys,
-    ops,
-    papers,
-    receipts,
-    server,
-    sheets,
-    tables,
-    trial,
-)
+from gateway.cli import console
+
+COMMANDS = {
+    "check": "forms",
+    "split": "forms",
+    "convert": "forms",
+    "explain": "forms",
+    "tables": "tables.app",
+    "codes": "codes.app",
+    "sheet": "sheets.app",
+    "ops": "ops.app",
+    "keys": "keys.app",
+    "journal": "journal.app",
+    "receipt": "receipts.app",
+    "certificate": "papers.app",
+    "serve": "server",
+    "worker": "server",
+    "consume": "server",
+    "simulate": "server",
+    "backup": "backup",
+    "restore": "backup",
+    "submit": "filing",
+    "status": "filing",
+    "run": "trial",
+    "demo": "demo",
+}
+"""Commands in the order of `--help` -> the module that holds the function of the same name, or the group it names."""
+
+
+class OnDemand(Mapping[str, Any]):
+    """The commands, each imported when it is asked for: `check` does not wait for what only `serve` needs."""
+
+    def __getitem__(self, name: str) -> Any:
+        module, _, group = COMMANDS[name].partition(".")
+        found = getattr(import_module(f"gateway.cli.{module}"), group or name)
+        if group:
+            command: Any = typer.main.get_group(found)
+        else:
+            alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+            alone.command()(found)
+            command = typer.main.get_command(alone)
+        command.name = name
+        return command
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+class Commands(console.WordsGroup):
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings | {"commands": OnDemand()})
+
 
 app = typer.Typer(
-    cls=console.WordsGroup,
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     help="国际贸易单一窗口 / A single window for international trade. Settings are ONEWINDOW_* variables.",
 )
-app.command()(forms.check)
-app.command()(forms.split)
-app.command()(forms.convert)
-app.command()(forms.explain)
-app.add_typer(tables.app, name="tables")
-app.add_typer(codes.app, name="codes")
-app.add_typer(sheets.app, name="sheet")
-app.add_typer(ops.app, name="ops")
-app.add_typer(keys.app, name="keys")
-app.add_typer(journal.app, name="journal")
-app.add_typer(receipts.app, name="receipt")
-app.add_typer(papers.app, name="certificate")
-app.command()(server.serve)
-app.command()(server.worker)
-app.command()(server.consume)
-app.command()(server.simulate)
-app.command()(backup.backup)
-app.command()(backup.restore)
-app.command()(filing.submit)
-app.command()(filing.status)
-app.command()(trial.run)
-app.command()(demo.demo)
+
+
+@app.callback()
+def onewindow() -> None:
+    """A callback makes it a group, though no command is registered."""

@@ -34,7 +34,7 @@ PROBE_SECONDS = 3.0
 class Shared(Generic[T]):
     """The answer to a costly question, asked once in a while however many ask: those who come meanwhile wait for the same."""
 
-    def __init__(self, ask: Callable[[], Awaitable[T]], seconds: float = SHARED_SECONDS) -> None:
+    def __init__(self, ask: Callable[[], Awaitable[T]], seconds: float) -> None:
         self._ask = ask
         self._seconds = seconds
         self._task: asyncio.Task[T] | None = None
@@ -64,8 +64,8 @@ class Condition:
         self._window = window
         self._free = 0
         self._free_until = 0.0
-        self._probed = Shared(self._probe)
-        self._gauged = Shared(self._gauge)
+        self._probed = Shared(self._probe, SHARED_SECONDS)
+        self._gauged = Shared(self._gauge, SHARED_SECONDS)
         metrics.know(window.rulebook.agencies)
 
     def require_room(self) -> None:

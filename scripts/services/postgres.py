@@ -10,7 +10,18 @@ import signal
 import subprocess
 from pathlib import Path
 
-from scripts.services.process import SECONDS, ServiceError, alone, apt_install, end, pid_in, port_of, tail, wait_until
+from scripts.services.process import (
+    CACHE,
+    SECONDS,
+    ServiceError,
+    alone,
+    apt_install,
+    end,
+    pid_in,
+    port_of,
+    tail,
+    wait_until,
+)
 
 USER = "onewindow"
 SUPERUSER = "postgres"
@@ -39,8 +50,9 @@ def binaries() -> Path | None:
 
 def install() -> None:
     """Debian's package, where no server is there yet."""
-    if binaries() is None:
-        apt_install("postgresql")
+    with alone(CACHE / "lock"):
+        if binaries() is None:
+            apt_install("postgresql")
 
 
 class Postgres:

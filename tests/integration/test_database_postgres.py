@@ -157,9 +157,9 @@ async def test_the_databases_clock_is_a_moment_like_ours(url: str) -> None:
 
 
 @pytest.fixture
-def server(postgres_server: str, services_directory: Path, tmp_path: Path) -> Iterator[Postgres]:
+def server(postgres_server: str, own_directory: Path) -> Iterator[Postgres]:
     """A server of the test's own, to be killed. (The shared one says that PostgreSQL can be had here.)"""
-    own = Postgres(services_directory / f"own-{tmp_path.name}")
+    own = Postgres(own_directory)
     own.start()
     yield own
     own.kill()

@@ -365,7 +365,8 @@ async def test_a_hanging_agency_delays_no_other(tmp_path: Path) -> None:
 
 
 async def test_a_fault_of_one_recording_waits_for_its_siblings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with window_at(tmp_path) as window:
+    # a storage that is away is waited for as long as the lease lasts
+    async with window_at(tmp_path, delivery_lease_seconds=3) as window:
         first = (await file(window)).body["id"]
         second = (await file(window, trader_assigned_reference_id="SECOND")).body["id"]
         record = Sent.record

@@ -21,10 +21,10 @@ pytestmark = [pytest.mark.usefixtures("postgres_backend"), pytest.mark.kafka]
 
 
 @pytest.fixture
-def broker(kafka_server: str, services_directory: Path, tmp_path: Path) -> Iterator[KafkaService]:
+def broker(kafka_server: str, own_directory: Path) -> Iterator[KafkaService]:
     """A broker of the test's own, to be stopped. (The shared one says that Kafka can be had here.)"""
     install()
-    own = KafkaService(services_directory / f"own-{tmp_path.name}")
+    own = KafkaService(own_directory)
     own.start()
     yield own
     own.kill()

@@ -17,15 +17,15 @@ from tests.support.windows import ROOT
 
 
 @pytest.fixture
-def postgres(postgres_server: str, services_directory: Path, tmp_path: Path) -> Iterator[Postgres]:
-    own = Postgres(services_directory / f"own-{tmp_path.name}")
+def postgres(postgres_server: str, own_directory: Path) -> Iterator[Postgres]:
+    own = Postgres(own_directory)
     yield own
     own.kill()
 
 
 @pytest.fixture
-def broker(kafka_server: str, services_directory: Path, tmp_path: Path) -> Iterator[Kafka]:
-    own = Kafka(services_directory / f"own-{tmp_path.name}")
+def broker(kafka_server: str, own_directory: Path) -> Iterator[Kafka]:
+    own = Kafka(own_directory)
     yield own
     own.kill()
 
@@ -78,7 +78,7 @@ def test_a_pid_that_belongs_to_another_program_by_now_is_left_alone(tmp_path: Pa
     file = tmp_path / "pid"
     file.write_text(f"{os.getpid()}\n")
     assert pid_in(file, "server.properties") is None
-    assert pid_in(file, "pytest") == os.getpid()
+    assert pid_in(file, "python") == os.getpid()
     assert pid_in(tmp_path / "none", "pytest") is None
     (tmp_path / "kafka").mkdir()
     file.rename(tmp_path / "kafka" / "pid")

@@ -8,7 +8,6 @@ import pwd
 import signal
 import subprocess
 import sys
-import uuid
 import zipfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
@@ -337,19 +336,18 @@ async def test_every_way_in_refuses_when_nothing_can_be_written(tmp_path: Path) 
 
 
 @pytest.fixture
-def server_with_small_disk(postgres_server: str, services_directory: Path) -> Iterator[Path]:
+def server_with_small_disk(postgres_server: str, own_directory: Path) -> Iterator[Path]:
     """The directory of a PostgreSQL server of its own, which sees a small disk at `small`."""
-    directory = services_directory / f"full-{uuid.uuid4().hex[:6]}"
-    small = directory / "small"
+    small = own_directory / "small"
     small.mkdir(parents=True)
     account = pwd.getpwnam(SUPERUSER).pw_uid
     mounted = f'mount -t tmpfs -o size={SMALL},uid={account} tmpfs "$0" && exec "$@"'
-    start = (sys.executable, "-m", "scripts.services", "start", "postgres", "--dir", str(directory))
+    start = (sys.executable, "-m", "scripts.services", "start", "postgres", "--dir", str(own_directory))
     subprocess.run(
         ["unshare", "-m", "sh", "-c", mounted, str(small), *start], cwd=ROOT, check=True, capture_output=True
     )
-    yield directory
-    Postgres(directory).stop()
+    yield own_directory
+    Postgres(own_directory).stop()
 
 
 @pytest.mark.postgres
@@ -384,8 +382,8 @@ async def test_a_full_disk_of_the_server(tmp_path: Path, server_with_small_disk:
 
 
 @pytest.mark.usefixtures("postgres_server")
-async def test_a_server_that_goes_away_and_comes_back(tmp_path: Path, services_directory: Path) -> None:
-    server = Postgres(services_directory / f"away-{uuid.uuid4().hex[:6]}")
+async def test_a_server_that_goes_away_and_comes_back(tmp_path: Path, own_directory: Path) -> None:
+    server = Postgres(own_directory)
     async with window_at(tmp_path, database_url=server.start()) as window:
         await file(window)
         server.stop(signal.SIGQUIT)

@@ -13,7 +13,9 @@ import os
 import uuid
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import asyncpg
@@ -41,6 +43,10 @@ def settings_at(data_dir: Path, **settings: Any) -> Settings:
 def database_at(data_dir: Path) -> dict[str, str]:
     """The setting that names the database of `data_dir`, which is made when nobody asked before; none on SQLite."""
     if not on_postgres():
+        file = data_dir / "onewindow.db"
+        if not file.exists():
+            data_dir.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(_migrated_file())
         return {}
     template = make_url(os.environ[VARIABLE])
     name = f"{template.database}_{hashlib.sha256(str(data_dir.absolute()).encode()).hexdigest()[:16]}"
@@ -79,6 +85,15 @@ def drop_all(template: str) -> None:
     for name in _run(_names(template)):
         _run(_drop(url.set(database=name).render_as_string(hide_password=False)))
     _made.clear()
+
+
+@cache
+def _migrated_file() -> bytes:
+    """A migrated, empty SQLite database: making one is most of the work of a window's first start."""
+    with TemporaryDirectory() as directory:
+        file = Path(directory, "onewindow.db")
+        _run(_migrated(f"sqlite:///{file}"))
+        return file.read_bytes()
 
 
 async def _copy(template: str, name: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -45,8 +45,13 @@ def rulebook() -> Rulebook:
 
 def changed_rulebook(changes: dict[str, tuple[str, str]]) -> Rulebook:
     """The tables with some text replaced: path -> (what, by what)."""
+    return _changed_rulebook(tuple(changes.items()))
+
+
+@lru_cache(8)
+def _changed_rulebook(changes: tuple[tuple[str, tuple[str, str]], ...]) -> Rulebook:
     files = rulebook().bundle.files
-    for path, (old, new) in changes.items():
+    for path, (old, new) in changes:
         assert old.encode() in files[path], f"{path} has no {old!r}"
         files[path] = files[path].replace(old.encode(), new.encode())
     return Rulebook(Bundle(files))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 from core_forms import NOW, ROOT, bundle, edited, row_line, set_cell
 
+from declarations import messageproof
 from declarations.bundle import Bundle
 from declarations.errors import BadConfiguration
 from declarations.faults import Fault
@@ -20,6 +22,14 @@ INSPECTION = "mappings/inspection/ITF_DCL_IO_DECL/2015/map.csv"
 ROUTING = "mappings/customs/routing.csv"
 GOODS = "mappings/forms/goods.csv"
 META = "mappings/customs/DecMessage/2015/meta.toml"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _schemas_read_once() -> Iterator[None]:
+    """A broken table leaves most schemas as they are, and reading them is most of a proof."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(messageproof, "XMLSchema", cache(messageproof.XMLSchema))
+        yield
 
 
 def faults_of(files: Bundle) -> list[Fault]:
