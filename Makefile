@@ -77,7 +77,7 @@ generate: $(READY)
 	$(BIN)/onewindow tables generate
 
 # What tests, `up-local` and benchmarks stand on: PostgreSQL from Debian, Kafka from Maven Central. Once per machine.
-# TOOLS=tools adds faketime (make torture) and promtool (the test of the alert rules).
+# TOOLS=tools adds faketime (make torture), promtool (alert rules), an OpenID Provider and Chromium (pages).
 services: $(READY)
 	$(BIN)/python -m scripts.services install postgres kafka $(TOOLS)
 

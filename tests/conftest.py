@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.services import broker, oidc, postgres
+from scripts.services import broker, browser, oidc, postgres
 from scripts.services.broker import Kafka as KafkaService
 from scripts.services.postgres import Postgres
 from scripts.services.process import ServiceError
@@ -120,6 +120,16 @@ def oidc_provider() -> None:
         oidc.install()
     except ServiceError as error:
         _not_to_be_had("An OpenID Provider", error)
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """Chromium is installed; the script that judges a page within it."""
+    try:
+        browser.install()
+    except ServiceError as error:
+        _not_to_be_had("Chromium", error)
+    return browser.axe()
 
 
 @dataclass(frozen=True)

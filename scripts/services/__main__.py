@@ -1,6 +1,6 @@
 """`python3 -m scripts.services install|start|stop|kill|status [postgres] [kafka] --dir DIR`; needs nothing beyond Python.
 
-`install` knows `tools` and `oidc` too: what some tests need beside the services; `tools` brings `oidc` along.
+`install` knows `tools`, `oidc` and `browser` too: what some tests need beside the services; `tools` brings the others along.
 
 `start` and `status` print what to put into the environment of `onewindow`. `run [postgres] [kafka] -- COMMAND` runs a command
 with that environment on services of its own, which go with it.
@@ -17,14 +17,20 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.services import broker, oidc, postgres, tools
+from scripts.services import broker, browser, oidc, postgres, tools
 from scripts.services.broker import Kafka
 from scripts.services.postgres import Postgres
 from scripts.services.process import ServiceError
 
 SERVICES: dict[str, type[Postgres] | type[Kafka]] = {"postgres": Postgres, "kafka": Kafka}
 NAMES = tuple(SERVICES)
-INSTALLS = {"postgres": postgres.install, "kafka": broker.install, "tools": tools.install, "oidc": oidc.install}
+INSTALLS = {
+    "postgres": postgres.install,
+    "kafka": broker.install,
+    "tools": tools.install,
+    "oidc": oidc.install,
+    "browser": browser.install,
+}
 DIRECTORY = Path("var") / "services"
 
 

@@ -1,12 +1,12 @@
-"""Programs that some tests need beside the services: a clock to step for one process, Prometheus' judge of alert rules, and an
-OpenID Provider."""
+"""Programs that some tests need beside the services: a clock to step for one process, Prometheus' judge of alert rules, an
+OpenID Provider, and a browser."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
 
-from scripts.services import oidc
+from scripts.services import browser, oidc
 from scripts.services.process import apt_install
 
 
@@ -20,3 +20,4 @@ def install() -> None:
     if missing:
         apt_install(*missing)
     oidc.install()
+    browser.install()
