@@ -6,9 +6,9 @@ READY  := .make/installed
 DATA   ?= var
 LOCAL  ?= $(DATA)/local
 RESULTS := .make/results
-# tests run side by side, one worker for each core
+# tests run side by side, a worker for each core up to four
 WORKERS ?= auto
-PYTEST  := $(BIN)/pytest -n $(WORKERS) --dist worksteal -rs
+PYTEST  := $(BIN)/pytest -n $(WORKERS) --maxprocesses=4 --dist worksteal -rs
 
 .PHONY: run demo test test-sqlite test-postgres check check-postgres bench torture golden corpora fuzz audit generate services up-local down-local clean
 
