@@ -30,7 +30,7 @@ from declarations.sheets.reading import Sheet, read_sheet
 from gateway.login.peers import certificate_of
 from gateway.outgoing_urls import require_url
 from gateway.sniffing import sniffed
-from tests.support import handmade_books
+from tests.support import handmade_books, ships
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES = ROOT / "tests/data/cases"
@@ -161,6 +161,12 @@ def _files(*patterns: str) -> list[bytes]:
     return [path.read_bytes() for pattern in patterns for path in sorted(ROOT.glob(pattern))][:60]
 
 
+def _ship_answers(agency: str) -> list[bytes]:
+    return [
+        ships.answer(agency, "M01KAHJ3R6V0N7E9QK2M4T8WXYZ", code, _CONTEXT.accepted_at) for code in ("RCV", ships.EXIT)
+    ]
+
+
 _XML_WORDS = (
     b"<!DOCTYPE a>", b"<!--", b"-->", b"<![CDATA[", b"]]>", b"<?a b?>", b"&#0;", b"&#x1F600;", b"&amp;", b"&x;", b"xmlns:a='b'",
     b"xsi:nil='true'", b'encoding="GBK"', b"</", b"/>", b"<a:b>", b"\xd6\xd0", "中".encode(), b"99999999999999999999", b"-", b"0",
@@ -192,12 +198,15 @@ _SIGNED = (
 READERS: dict[str, Reader] = {
     "xml-form": Reader(_form("application/xml"), _files("tests/data/cases/*/declaration.xml"), _XML_WORDS, _xml()),
     "json-form": Reader(
-        _form("application/json"), _files("samples/sea*.json", "samples/air*.json"), _JSON_WORDS, _json()
+        _form("application/json"),
+        _files("samples/*import*.json", "samples/*export*.json", "tests/data/ships/*.json"),
+        _JSON_WORDS,
+        _json(),
     ),
     **{
         f"answer-{agency}": Reader(
             _answer(AnswerTables.load(_RULEBOOK.bundle, agency)),
-            _files(f"tests/data/cases/*/answers/*-{agency}.xml"),
+            [*_files(f"tests/data/cases/*/answers/*-{agency}.xml"), *_ship_answers(agency)],
             _XML_WORDS,
         )
         for agency in _RULEBOOK.agencies
