@@ -15,9 +15,10 @@ from lxml import etree
 
 from declarations.agencycodes import AgencyCodes
 from declarations.compiler import Program
+from declarations.dateforms import SHANGHAI
 from declarations.errors import BadConfiguration, InvalidDeclaration
 from declarations.form import Declaration
-from declarations.rulebook import SHANGHAI, Rulebook
+from declarations.rulebook import Rulebook
 from declarations.tablecontext import TableContext
 from declarations.tables import MessageTable, TableFaults, load_message
 

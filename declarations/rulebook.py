@@ -15,7 +15,7 @@ from declarations.agency import Agency, agency_names, load_agency
 from declarations.bundle import Bundle, table_fault
 from declarations.codelists import CodeLists
 from declarations.compiler import Program
-from declarations.dateforms import SHANGHAI as SHANGHAI
+from declarations.dateforms import SHANGHAI
 from declarations.dictionary import Form, load_form
 from declarations.errors import BadConfiguration
 from declarations.parsing import Unparsable, parse_xml

@@ -25,9 +25,9 @@ from sqlalchemy import Connection
 
 from adapters.transports.boxes import place
 from adapters.unzipping import DEFLATE_AT_MOST, Unpackable, unzip
+from declarations.dateforms import SHANGHAI
 from declarations.errors import SealedDataUnreadable, StorageUnavailable
 from declarations.limits import MAX_ARCHIVED
-from declarations.rulebook import SHANGHAI
 from declarations.terms import Term, load_terms
 from gateway import ended, sealed, sealedfiles
 from gateway.database.stores import archive, bundles, declarations, entries, inbox, messages

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
+from declarations.dateforms import SHANGHAI
 from declarations.errors import BadRequest, NotFound
 from declarations.explain import explain_message
 from declarations.responses import ANSWERED, COMBINED, DELIVERY, OBLIGATIONS
-from declarations.rulebook import SHANGHAI
 from gateway import finding, ids, showing, tenancy
 from gateway.database.stores import declarations, entries, inbox
 from gateway.database.stores import messages as sent

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection
 
 from declarations.checking import read_form
+from declarations.dateforms import SHANGHAI
 from declarations.errors import BadRequest, FiledByAnother, MandateNotInForce
 from declarations.form import Declaration
-from declarations.rulebook import SHANGHAI, Rulebook
+from declarations.rulebook import Rulebook
 from gateway.database.stores import declarations, mandates
 from gateway.database.types import AnyRow
 from gateway.identity import Caller

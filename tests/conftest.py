@@ -12,7 +12,8 @@ import shutil
 import signal
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,39 +97,35 @@ def own_directory(services_directory: Path) -> Path:
 @pytest.fixture(scope="session")
 def postgres_server(services_directory: Path) -> str:
     """The address of a PostgreSQL server."""
-    return os.environ.get("TEST_POSTGRES") or _started("PostgreSQL", postgres.install, Postgres(services_directory))
+    if given := os.environ.get("TEST_POSTGRES"):
+        return given
+    with _or_skip("PostgreSQL"):
+        postgres.install()
+        return Postgres(services_directory).start()
 
 
 @pytest.fixture(scope="session")
 def kafka_server(services_directory: Path) -> str:
     """The address of a Kafka broker."""
-    return os.environ.get("TEST_KAFKA") or _started("Kafka", broker.install, KafkaService(services_directory))
-
-
-def _started(name: str, install: Callable[[], None], service: Postgres | KafkaService) -> str:
-    try:
-        install()
-        return service.start()
-    except ServiceError as error:
-        _not_to_be_had(name, error)
+    if given := os.environ.get("TEST_KAFKA"):
+        return given
+    with _or_skip("Kafka"):
+        broker.install()
+        return KafkaService(services_directory).start()
 
 
 @pytest.fixture(scope="session")
 def oidc_provider() -> None:
     """npm's oidc-provider is installed; `tests/support/provider.py` runs it."""
-    try:
+    with _or_skip("An OpenID Provider"):
         oidc.install()
-    except ServiceError as error:
-        _not_to_be_had("An OpenID Provider", error)
 
 
 @pytest.fixture(scope="session")
 def axe() -> str:
     """Chromium is installed; the script that judges a page within it."""
-    try:
+    with _or_skip("Chromium"):
         browser.install()
-    except ServiceError as error:
-        _not_to_be_had("Chromium", error)
     return browser.axe()
 
 
@@ -175,8 +172,13 @@ def _databases_go_with_their_test(request: pytest.FixtureRequest) -> Iterator[No
         backend.forget(directory)
 
 
-def _not_to_be_had(service: str, error: ServiceError) -> None:
-    said = f"{service} cannot be had here: {error}"
-    if IN_CI:
-        pytest.fail(said, pytrace=False)
-    pytest.skip(said)
+@contextmanager
+def _or_skip(service: str) -> Iterator[None]:
+    """Where the service cannot be had the test is skipped, or in CI fails."""
+    try:
+        yield
+    except ServiceError as error:
+        said = f"{service} cannot be had here: {error}"
+        if IN_CI:
+            pytest.fail(said, pytrace=False)
+        pytest.skip(said)

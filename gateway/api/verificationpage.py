@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from declarations.rulebook import SHANGHAI
+from declarations.dateforms import SHANGHAI
 
 MARKS = {"valid": "good", "used": "over"}
 """How a state looks; every other one is a warning."""

@@ -12,8 +12,8 @@ from sqlalchemy import Connection
 
 from declarations.checking import read_form
 from declarations.codelists import Code
+from declarations.dateforms import SHANGHAI
 from declarations.form import Declaration
-from declarations.rulebook import SHANGHAI
 from gateway.calls import facts
 from gateway.calls.standing import Standing
 from gateway.database.stores import declarations, inbox

@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from declarations.dateforms import DateForms
+from declarations.dateforms import SHANGHAI, DateForms
 from declarations.form import Declaration
-from declarations.rulebook import SHANGHAI
 
 IMO, PORT, VOYAGE = "ship_imo_number", "port_of_call_code", "voyage_id"
 """By these a call is known."""

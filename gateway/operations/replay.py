@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
+from declarations.dateforms import SHANGHAI
 from declarations.errors import BadRequest, UnreadableResponse
-from declarations.rulebook import SHANGHAI
 from gateway import ids, journal, receive
 from gateway.database.stores import approvals, declarations, entries, inbox, repairs
 from gateway.database.stores import replays as store

@@ -12,7 +12,7 @@ from typing import Any
 import segno
 
 from adapters.keys import WINDOW, KeyRing
-from declarations.rulebook import SHANGHAI
+from declarations.dateforms import SHANGHAI
 from declarations.signatureterms import ECDSA_P256
 from gateway.paper import proof
 from gateway.paper.content import CertificateContent, Named

@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from declarations.codelists import CodeLists
+from declarations.dateforms import SHANGHAI
 from declarations.dictionary import Form
 from declarations.form import Declaration
 from declarations.papers import FOOT, HEAD, LIST, Box, Filling, Paper
-from declarations.rulebook import SHANGHAI
 from gateway.paper.typesetting import typeset, typeset_apart
 
 TEMPLATE = "forms.typ"

@@ -41,20 +41,24 @@ def main() -> int:
 
 
 async def _run(given: argparse.Namespace) -> int:
-    bad = 0
     backends = BOTH if given.backend == "both" else (given.backend,)
     points = [name for name in given.points.split(",") if name]
-    for backend in backends:
-        if given.what in ("all", "kills"):
-            bad += await _kills(given, backend, points)
     if given.what == "report":
         report.write()
         return 0
     if given.what == "sabotage":
         return await _sabotage(given, backends, points)
+    found: list[str] = []
+    for backend in backends:
+        if given.what in ("all", "kills"):
+            found += await _kills(given, backend, points)
     if given.what in ("all", "faults"):
-        bad += await _faults(given, backends, points)
-    return 1 if bad else 0
+        found += await _faults(given, backends, points)
+    # once more at the end: whoever sees the last page only must not have to guess
+    for each in found:
+        print("found", each)
+    print(f"{len(found)} findings, seed {given.seed}", flush=True)
+    return 1 if found else 0
 
 
 async def _sabotage(given: argparse.Namespace, backends: Sequence[str], names: list[str]) -> int:
@@ -66,15 +70,15 @@ async def _sabotage(given: argparse.Namespace, backends: Sequence[str], names: l
     return 1 if green else 0
 
 
-async def _faults(given: argparse.Namespace, backends: Sequence[str], names: list[str]) -> int:
+async def _faults(given: argparse.Namespace, backends: Sequence[str], names: list[str]) -> list[str]:
     outcomes = await run.every(given, backends, names)
+    found: list[str] = []
     for backend in backends:
-        found = [outcome for of, outcome in outcomes if of == backend]
-        results.append(results.RECORDED if given.record else results.UNRECORDED, given.seed, backend, found)
-    return sum(bool(outcome.violations) for _, outcome in outcomes)
+        found += _keep(given, backend, [outcome for of, outcome in outcomes if of == backend])
+    return found
 
 
-async def _kills(given: argparse.Namespace, backend: str, points: list[str]) -> int:
+async def _kills(given: argparse.Namespace, backend: str, points: list[str]) -> list[str]:
     started = time.monotonic()
     rounds = given.rounds or (60 if backend == POSTGRESQL else 80)
     async with stage(given.keep) as place:
@@ -94,8 +98,13 @@ async def _kills(given: argparse.Namespace, backend: str, points: list[str]) -> 
         f"{len(bad)} with violations, seed {given.seed}",
         flush=True,
     )
-    results.append(results.RECORDED if given.record else results.UNRECORDED, given.seed, backend, campaign.outcomes)
-    return len(bad)
+    return _keep(given, backend, campaign.outcomes)
+
+
+def _keep(given: argparse.Namespace, backend: str, outcomes: Sequence[Outcome]) -> list[str]:
+    """Appends them to the results; returns what they found, in words."""
+    results.append(results.RECORDED if given.record else results.UNRECORDED, given.seed, backend, outcomes)
+    return [f"{backend} {outcome.point}: {each}" for outcome in outcomes for each in outcome.violations]
 
 
 if __name__ == "__main__":
