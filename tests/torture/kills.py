@@ -15,7 +15,7 @@ from tests.torture.lane import Lane, NotQuiet
 from tests.torture.oracle import Case, census, quiet, verdict
 from tests.torture.points import POINTS, TIDYING, Point
 
-ROUND_SECONDS = 20.0
+ROUND_SECONDS = 40.0
 """A point that is not passed by then, all being quiet, was not reached."""
 AT_A_TIME = 3
 SEEN_AGAIN = 30

@@ -28,7 +28,8 @@ from tests.torture.tables import ROOT
 from tests.torture.trap import Trap
 from tests.torture.views import Database
 
-START_SECONDS = 40.0
+START_SECONDS = 120.0
+"""Patience is for slow machines: what is whole does not need it, and what is broken says so all the same."""
 QUICK: dict[str, Any] = {
     "delivery_poll_seconds": 0.1,
     "delivery_backoff_seconds": 0.02,
@@ -123,13 +124,15 @@ class Lane:
     sabotage: str = ""
     programs: tuple[str, ...] = ()
     """Empty: `serve` on SQLite; serve, worker and consume otherwise."""
-    patience: float = 30.0
+    patience: float = 60.0
     """Seconds until all must be quiet."""
     deduplicates: bool = True
     """Whether the agencies of its tables take a message that comes twice for one."""
 
     def __post_init__(self) -> None:
         self.directory.mkdir(parents=True)
+        # ours from here: lanes share what they were given
+        self.settings = dict(self.settings)
         self.port = free_port()
         self.agency_urls = {"inspection": f"http://127.0.0.1:{free_port()}/messages", **self.agency_urls}
         self.programs = self.programs or (("serve",) if self.backend == SQLITE else ("serve", "worker", "consume"))
@@ -241,7 +244,7 @@ class Lane:
     async def stop(self, keep: bool = False) -> None:
         await self.client.close()
         await self.database.close()
-        for program in self.running.values():
+        for program in list(self.running.values()):
             await asyncio.to_thread(program.end)
         self.running.clear()
         if not keep:

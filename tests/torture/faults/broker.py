@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from gateway.bus.topics import PARTITIONS, back_topic, consumers_group, out_topic
-from tests.torture.faults.fault import Load, Scene, fault
+from tests.torture.faults.fault import UNHURRIED, Load, Scene, fault
 from tests.torture.filings import CUSTOMS, INSPECTION
 from tests.torture.points import POSTGRESQL
 
@@ -77,7 +77,7 @@ async def rebalance_storm(scene: Scene) -> None:
 @fault("only_what_is_told", backends=ONLY)
 async def topic_deleted(scene: Scene) -> None:
     """All topics of the lane are deleted under load."""
-    async with scene.stage.running(POSTGRESQL, sabotage=scene.sabotage) as lane:
+    async with scene.stage.running(POSTGRESQL, sabotage=scene.sabotage, settings=UNHURRIED) as lane:
         load = Load(lane, scene)
         load.file(4)
         await asyncio.sleep(0.4)
@@ -96,7 +96,7 @@ async def topic_deleted(scene: Scene) -> None:
 @fault("take_up_again", backends=ONLY)
 async def offsets_reset(scene: Scene) -> None:
     """The consumers' offsets go back to the earliest record: everything is told once more and changes nothing."""
-    async with scene.stage.running(POSTGRESQL, sabotage=scene.sabotage) as lane:
+    async with scene.stage.running(POSTGRESQL, sabotage=scene.sabotage, settings=UNHURRIED) as lane:
         load = Load(lane, scene)
         load.file(6)
         await load.settle()

@@ -6,7 +6,7 @@ import asyncio
 import time
 from pathlib import Path
 
-from tests.torture.faults.fault import Load, Scene, fault
+from tests.torture.faults.fault import UNHURRIED, Load, Scene, fault
 from tests.torture.filings import CUSTOMS, INSPECTION
 from tests.torture.lane import Lane, NotQuiet
 from tests.torture.points import POSTGRESQL, SQLITE
@@ -81,7 +81,7 @@ async def _stepped(scene: Scene, seconds: int) -> None:
 
 async def _goes_by(lane: Lane, seconds: int) -> None:
     """Returns when the window's own clock, as its replies show it, has taken the step."""
-    for _ in range(200):
+    for _ in range(600):
         shown = await lane.client.date()
         if shown is not None and abs(shown - time.time() - seconds) < HOUR / 2:
             return
@@ -117,7 +117,9 @@ async def clock_wrong_after_restart(scene: Scene) -> None:
 @fault("lease_on_own_clock", backends=(POSTGRESQL,))
 async def workers_disagree_on_time(scene: Scene) -> None:
     """Two workers, one an hour early and one an hour late: leases run on the database's clock, so none takes the other's."""
-    async with scene.stage.running(POSTGRESQL, sabotage=scene.sabotage, programs=("serve", "consume")) as lane:
+    async with scene.stage.running(
+        POSTGRESQL, sabotage=scene.sabotage, programs=("serve", "consume"), settings=UNHURRIED
+    ) as lane:
         lane.launch("worker", environment=shifted(+HOUR))
         lane.launch("worker-2", environment=shifted(-HOUR))
         load = Load(lane, scene)

@@ -71,8 +71,8 @@ def _fill(path: Path, leave: int) -> None:
 
 
 async def _refused(scene: Scene, lane: Lane, cases: list[object]) -> None:
-    """Some of what was filed is told 503 by now."""
-    for _ in range(200):
+    """Some of what was filed is told 503 soon."""
+    for _ in range(600):
         told = [status for case in cases for status, _ in case.requests[0].told]  # type: ignore[attr-defined]
         if 503 in told:
             scene.figures.append(f"{told.count(503)} times 503")

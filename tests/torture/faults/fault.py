@@ -16,6 +16,10 @@ from tests.torture.oracle import Case, census, quiet
 from tests.torture.points import BOTH
 from tests.torture.stage import Stage
 
+TEST_SECONDS = 600
+UNHURRIED = {"delivery_lease_seconds": 20.0}
+"""For a lane where no worker dies: no lease need run out, on however slow a machine."""
+
 
 @dataclass
 class Scene:
@@ -32,7 +36,7 @@ class Scene:
 
     @property
     def patience(self) -> float:
-        return SABOTAGED_PATIENCE if self.sabotage else 60.0
+        return SABOTAGED_PATIENCE if self.sabotage else 120.0
 
     def expect(self, holds: bool, otherwise: str) -> None:
         if not holds:
@@ -40,7 +44,7 @@ class Scene:
 
     async def until_not_ready(self, lane: Lane) -> None:
         """Waits until /readyz tells that nothing can be stored; it looks once a second."""
-        for _ in range(100):
+        for _ in range(600):
             status, _ = await lane.client.get("/readyz")
             if status == 503:
                 return
@@ -127,12 +131,12 @@ class Load:
 async def play(fault_: Fault, scene: Scene) -> list[str]:
     """Runs a test; anything it raises is a finding too."""
     try:
-        async with asyncio.timeout(300):
+        async with asyncio.timeout(TEST_SECONDS):
             await fault_.act(scene)
     except NotQuiet as error:
         scene.seen.append(str(error))
     except TimeoutError:
-        scene.seen.append("the test did not end within 300 s")
+        scene.seen.append(f"the test did not end within {TEST_SECONDS} s")
     except Exception as error:
         scene.seen.append(f"the test broke off: {error!r}")
         if not scene.sabotage:

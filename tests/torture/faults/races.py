@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.torture.client import Client, Request
 from tests.torture.faults.agencies import between
-from tests.torture.faults.fault import Load, Scene, fault
+from tests.torture.faults.fault import UNHURRIED, Load, Scene, fault
 from tests.torture.filings import CUSTOMS, INSPECTION
 from tests.torture.lane import Lane
 from tests.torture.oracle import Case
@@ -22,7 +22,7 @@ AT_ONCE = 50
 async def fifty_at_once(scene: Scene) -> None:
     """Fifty posts with one Idempotency-Key at the same moment, to two API processes where there may be two: one declaration,
     fifty times the same reply."""
-    async with scene.stage.running(scene.backend, sabotage=scene.sabotage) as lane:
+    async with scene.stage.running(scene.backend, sabotage=scene.sabotage, settings=UNHURRIED) as lane:
         clients = [lane.client]
         if scene.backend == POSTGRESQL:
             clients.append(await _second_api(lane))
@@ -56,7 +56,7 @@ async def _second_api(lane: Lane) -> Client:
 @fault("withdraw_without_looking")
 async def withdrawals_race_delivery(scene: Scene) -> None:
     """A withdrawal at the very moment of delivery: what was stopped never reaches its agency, what was refused goes on."""
-    lane = await scene.stage.lane(scene.backend, sabotage=scene.sabotage)
+    lane = await scene.stage.lane(scene.backend, sabotage=scene.sabotage, settings=UNHURRIED)
     try:
         # inspection takes its time, so that many a withdrawal meets its message on the way
         async with between(lane, slow=False, lag=0.03):
@@ -86,7 +86,7 @@ async def withdrawals_race_delivery(scene: Scene) -> None:
 @fault("versions_without_lock")
 async def corrections_race(scene: Scene) -> None:
     """A returned filing is corrected twice at once under different keys: one version counts, the other is told 409."""
-    async with scene.stage.running(scene.backend, sabotage=scene.sabotage) as lane:
+    async with scene.stage.running(scene.backend, sabotage=scene.sabotage, settings=UNHURRIED) as lane:
         load = Load(lane, scene)
         cases = load.file(6, CUSTOMS, script="X01")
         cases = [case for case in cases if not case.filing.sample.waits]
