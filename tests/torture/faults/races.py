@@ -59,7 +59,7 @@ async def withdrawals_race_delivery(scene: Scene) -> None:
     lane = await scene.stage.lane(scene.backend, sabotage=scene.sabotage, settings=UNHURRIED)
     try:
         # inspection takes its time, so that many a withdrawal meets its message on the way
-        async with between(lane, slow=False, lag=0.03):
+        async with between(lane, slow=False, lag=0.2):
             load = Load(lane, scene)
             cases = load.file(20, CUSTOMS, script="A00") + load.file(20, INSPECTION, script="A00")
             told = {200: 0, 409: 0}
