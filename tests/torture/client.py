@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -73,7 +74,10 @@ class Client:
             await self.post(request)
             if not request.answered:
                 if time.monotonic() > deadline:
-                    request.troubles.append(f"no answer in {TRIES_SECONDS:.0f} s")
+                    told = dict(Counter(status for status, _ in request.told))
+                    request.troubles.append(
+                        f"no answer in {TRIES_SECONDS:.0f} s: told {told}, last {request.told[-1][1][:200]!r}"
+                    )
                     return
                 await asyncio.sleep(0.02)
 
