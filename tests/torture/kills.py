@@ -73,6 +73,8 @@ class Rounds:
             outcome.violations.append(f"the point {name} was never passed")
         if not outcome.violations:
             outcome.violations += await verdict(self._lane, cases, deaths=len(outcome.killed))
+        if outcome.violations:
+            outcome.violations.append(f"the last error in its log: {self._lane.last_words()}")
         outcome.seconds = time.monotonic() - started
         return outcome
 

@@ -208,11 +208,11 @@ class Lane:
             if program.code == -signal.SIGKILL:
                 self.killed.append(name)
             else:
-                self.fallen.append(f"{name} ended by itself with {program.code}: {self._last_words()}")
+                self.fallen.append(f"{name} ended by itself with {program.code}: {self.last_words()}")
             program.again()
         return dead
 
-    def _last_words(self) -> str:
+    def last_words(self) -> str:
         """The last line of the log that speaks of an error."""
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
         found = next((line for line in reversed(lines) if "rror: " in line), "it said nothing")
