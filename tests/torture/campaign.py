@@ -55,7 +55,7 @@ class Campaign:
             try:
                 await self._life(lane, kind, dice, told)
             finally:
-                await lane.stop(self._stage.keep)
+                await lane.stop()
 
     async def _life(self, lane: Lane, kind: str, dice: random.Random, told: Callable[[Outcome], None]) -> None:
         """Rounds on one lane until it is old, or something was found in it."""

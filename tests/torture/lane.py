@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import pickle
 import random
-import shutil
 import signal
 import socket
 import subprocess
@@ -111,7 +110,7 @@ class Program:
 
 @dataclass
 class Lane:
-    """Everything below `directory`; stopped and removed at the end."""
+    """Everything below `directory`; stopped at the end."""
 
     name: str
     backend: str
@@ -124,7 +123,7 @@ class Lane:
     sabotage: str = ""
     programs: tuple[str, ...] = ()
     """Empty: `serve` on SQLite; serve, worker and consume otherwise."""
-    patience: float = 60.0
+    patience: float = 120.0
     """Seconds until all must be quiet."""
     deduplicates: bool = True
     """Whether the agencies of its tables take a message that comes twice for one."""
@@ -241,14 +240,13 @@ class Lane:
                 raise NotQuiet(f"not ready within {seconds:.0f} s")
             await asyncio.sleep(0.02)
 
-    async def stop(self, keep: bool = False) -> None:
+    async def stop(self) -> None:
+        """Its files stay until the stage goes: deleting makes disks slow for those that still run."""
         await self.client.close()
         await self.database.close()
         for program in list(self.running.values()):
             await asyncio.to_thread(program.end)
         self.running.clear()
-        if not keep:
-            shutil.rmtree(self.directory, ignore_errors=True)
 
     def _settings(self) -> dict[str, Any]:
         found = {

@@ -20,9 +20,8 @@ from tests.torture.points import POSTGRESQL
 class Stage:
     """Where lanes live. Services are started at the first need."""
 
-    def __init__(self, directory: Path, keep: bool = False) -> None:
+    def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.keep = keep
         self._postgres: Postgres | None = None
         self._kafka: Kafka | None = None
         self._starting = asyncio.Lock()
@@ -70,11 +69,11 @@ class Stage:
             await lane.start()
             yield lane
         finally:
-            await lane.stop(self.keep)
+            await lane.stop()
 
     async def close(self) -> None:
         for lane in self.lanes:
-            await lane.stop(self.keep)
+            await lane.stop()
         for service in (self._kafka, self._postgres):
             if service is not None:
                 await asyncio.to_thread(service.kill)
@@ -85,7 +84,7 @@ async def stage(keep: bool = False) -> AsyncIterator[Stage]:
     # PostgreSQL runs as a user of its own, who must get in
     directory = Path(tempfile.mkdtemp(prefix="onewindow-torture-"))
     os.chmod(directory, 0o755)
-    made = Stage(directory, keep)
+    made = Stage(directory)
     try:
         yield made
     finally:

@@ -84,7 +84,7 @@ async def slow_agency(scene: Scene) -> None:
             throttle.slow = False
             await load.settle(repeats=5)
     finally:
-        await lane.stop(scene.stage.keep)
+        await lane.stop()
 
 
 @contextlib.asynccontextmanager

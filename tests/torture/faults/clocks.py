@@ -76,7 +76,7 @@ async def _stepped(scene: Scene, seconds: int) -> None:
         load.file(3)
         await load.settle(repeats=3)
     finally:
-        await lane.stop(scene.stage.keep)
+        await lane.stop()
 
 
 async def _goes_by(lane: Lane, seconds: int) -> None:

@@ -36,7 +36,7 @@ class Scene:
 
     @property
     def patience(self) -> float:
-        return SABOTAGED_PATIENCE if self.sabotage else 120.0
+        return SABOTAGED_PATIENCE if self.sabotage else 180.0
 
     def expect(self, holds: bool, otherwise: str) -> None:
         if not holds:

@@ -80,7 +80,7 @@ async def withdrawals_race_delivery(scene: Scene) -> None:
             scene.expect(told[200] + told[409] == len(cases), f"withdrawals were told {told}")
             await load.settle()
     finally:
-        await lane.stop(scene.stage.keep)
+        await lane.stop()
 
 
 @fault("versions_without_lock")

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from tests.torture.client import Client
-from tests.torture.faults.fault import Load, Scene, fault
+from tests.torture.faults.fault import UNHURRIED, Load, Scene, fault
 from tests.torture.lane import Lane
 from tests.torture.points import POSTGRESQL
 from tests.torture.stage import free_port
@@ -71,22 +71,19 @@ async def upgrade_side_by_side(scene: Scene) -> None:
     """The next version starts and expands the schema while this one runs; both take filings, deliver and take up answers, and
     this one may start again."""
     following, _ = await asyncio.to_thread(successors, scene.stage.directory)
-    try:
-        async with scene.stage.running(scene.backend, sabotage=scene.sabotage) as lane:
-            load = Load(lane, scene)
-            load.file(4)
-            await asyncio.sleep(0.2)
-            if scene.backend == POSTGRESQL:
-                await _beside(lane, load, following)
-            else:
-                await _instead(lane, following)
-                load.file(3)
-                await load.settle(repeats=2)
-                await _instead(lane, None)
+    async with scene.stage.running(scene.backend, sabotage=scene.sabotage) as lane:
+        load = Load(lane, scene)
+        load.file(4)
+        await asyncio.sleep(0.2)
+        if scene.backend == POSTGRESQL:
+            await _beside(lane, load, following)
+        else:
+            await _instead(lane, following)
             load.file(3)
             await load.settle(repeats=2)
-    finally:
-        shutil.rmtree(following.parent, ignore_errors=True)
+            await _instead(lane, None)
+        load.file(3)
+        await load.settle(repeats=2)
 
 
 async def _beside(lane: Lane, load: Load, tree: Path) -> None:
@@ -132,27 +129,24 @@ async def _instead(lane: Lane, tree: Path | None) -> None:
 async def upgrade_contracts(scene: Scene) -> None:
     """Once the schema has left a version behind, its program refuses to start and says why; the one between still may."""
     following, last = await asyncio.to_thread(successors, scene.stage.directory)
-    try:
-        async with scene.stage.running(scene.backend, sabotage=scene.sabotage) as lane:
-            load = Load(lane, scene)
-            load.file(3)
-            await load.settle()
-            await _instead(lane, last)
-            for name in [name for name in lane.programs if name != "serve"]:
-                lane.remove(name)
-                lane.launch(name, tree=last)
-            lane.remove("serve")
-            lane.launch("serve")
-            for _ in range(600):
-                if lane.dead:
-                    break
-                await asyncio.sleep(0.05)
-            scene.expect("serve" in lane.dead, "a program that the schema has left behind started all the same")
-            scene.expect(REFUSAL in lane.log.read_text(errors="replace"), "a refused program does not say why")
-            lane.remove("serve")
-            lane.launch("serve", tree=following)
-            await lane.ready()
-            load.file(3)
-            await load.settle(repeats=2)
-    finally:
-        shutil.rmtree(following.parent, ignore_errors=True)
+    async with scene.stage.running(scene.backend, sabotage=scene.sabotage, settings=UNHURRIED) as lane:
+        load = Load(lane, scene)
+        load.file(3)
+        await load.settle()
+        await _instead(lane, last)
+        for name in [name for name in lane.programs if name != "serve"]:
+            lane.remove(name)
+            lane.launch(name, tree=last)
+        lane.remove("serve")
+        lane.launch("serve")
+        for _ in range(600):
+            if lane.dead:
+                break
+            await asyncio.sleep(0.05)
+        scene.expect("serve" in lane.dead, "a program that the schema has left behind started all the same")
+        scene.expect(REFUSAL in lane.log.read_text(errors="replace"), "a refused program does not say why")
+        lane.remove("serve")
+        lane.launch("serve", tree=following)
+        await lane.ready()
+        load.file(3)
+        await load.settle(repeats=2)
