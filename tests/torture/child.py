@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from multiprocessing.forkserver import _forkserver  # type: ignore[attr-defined]
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -73,8 +74,10 @@ class Spec:
 
 def run(spec: Spec) -> None:
     """Runs until a signal ends it."""
-    # no process outlives the one that started it
+    # no process outlives the one that started it; a fork's parent ends with the harness once nobody else holds this pipe
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    if _forkserver._forkserver_alive_fd is not None:  # type: ignore[attr-defined]
+        os.close(_forkserver._forkserver_alive_fd)  # type: ignore[attr-defined]
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # for itself only: in place of a file's end it would be told a signal
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
