@@ -241,7 +241,7 @@ class Lane:
             await asyncio.sleep(0.02)
 
     async def stop(self) -> None:
-        """Its files stay until the stage goes: deleting makes disks slow for those that still run."""
+        """Its files go with the stage: nothing is deleted beside rounds that still run."""
         await self.client.close()
         await self.database.close()
         for program in list(self.running.values()):
