@@ -211,10 +211,14 @@ class Lane:
             program.again()
         return dead
 
+    @property
+    def said(self) -> str:
+        """All its programs' log."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
     def last_words(self) -> str:
         """The last line of the log that speaks of an error."""
-        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
-        found = next((line for line in reversed(lines) if "rror: " in line), "it said nothing")
+        found = next((line for line in reversed(self.said.splitlines()) if "rror: " in line), "it said nothing")
         return found.replace(str(self.directory), self.name)[-300:]
 
     def kill(self, name: str, sign: signal.Signals = signal.SIGKILL) -> None:

@@ -8,7 +8,7 @@ import signal
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
-from tests.torture.faults.fault import Load, Scene, fault
+from tests.torture.faults.fault import Load, Scene, fault, until
 from tests.torture.filings import CUSTOMS, INSPECTION, SMOOTH
 from tests.torture.lane import Lane
 from tests.torture.points import POSTGRESQL
@@ -139,13 +139,14 @@ async def lease_expires(scene: Scene) -> None:
             lane.trap.arm("agency_replied", 1, signal.SIGSTOP)
             # silent agencies: nothing but the record tells that a message was sent
             cases = load.file(3, agency, script="X08")
-            await _until(lambda: lane.trap.sprung)
+            await until(lambda: lane.trap.sprung, 8)
             lane.launch("worker-2")
             try:
                 await _recorded(lane, [case.reference for case in cases])
             finally:
                 lane.kill("worker", signal.SIGCONT)
-            await _until_dropped(lane)
+            # what the first worker did with its late record
+            await until(lambda: "delivery record dropped" in lane.said, 5)
             lane.remove("worker-2")
             lane.killed.append("worker-2")
         await load.settle(repeats=1)
@@ -155,26 +156,11 @@ async def lease_expires(scene: Scene) -> None:
         scene.seen += [f"{row[0]} {row[1]}: {row[2]} terminal records of one sending" for row in rows]
 
 
-async def _until(holds: object) -> None:
-    for _ in range(400):
-        if holds():  # type: ignore[operator]
-            return
-        await asyncio.sleep(0.02)
-
-
 async def _recorded(lane: Lane, references: list[str]) -> None:
     """Waits until the other worker has recorded everything."""
     marks = ", ".join(f"'{reference}'" for reference in references)
     for _ in range(400):
         rows = await lane.database.rows(f"SELECT id FROM message WHERE delivery = 'queued' AND reference IN ({marks})")
         if not rows:
-            return
-        await asyncio.sleep(0.05)
-
-
-async def _until_dropped(lane: Lane) -> None:
-    """Waits until the first worker has said what it did with its late record."""
-    for _ in range(100):
-        if "delivery record dropped" in lane.log.read_text(errors="replace"):
             return
         await asyncio.sleep(0.05)

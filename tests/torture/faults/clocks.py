@@ -6,7 +6,7 @@ import asyncio
 import time
 from pathlib import Path
 
-from tests.torture.faults.fault import UNHURRIED, Load, Scene, fault
+from tests.torture.faults.fault import UNHURRIED, Load, Scene, fault, until
 from tests.torture.filings import CUSTOMS, INSPECTION
 from tests.torture.lane import START_SECONDS, Lane, NotQuiet
 from tests.torture.points import POSTGRESQL, SQLITE
@@ -122,19 +122,11 @@ async def workers_disagree_on_time(scene: Scene) -> None:
     ) as lane:
         lane.launch("worker", environment=shifted(+HOUR))
         lane.launch("worker-2", environment=shifted(-HOUR))
-        await _at_work(lane, 2)
+        if not await until(lambda: lane.said.count("worker_ready") == 2, START_SECONDS):
+            raise NotQuiet(f"the workers are not ready within {START_SECONDS:.0f} s")
         load = Load(lane, scene)
         for _ in range(6):
             load.file(4, CUSTOMS, script="X08")
             load.file(2)
             await asyncio.sleep(0.2)
         await load.settle()
-
-
-async def _at_work(lane: Lane, workers: int) -> None:
-    """Returns when so many workers have said that they are ready: they begin from nothing."""
-    for _ in range(int(START_SECONDS / 0.05)):
-        if lane.log.read_text(errors="replace").count("worker_ready") == workers:
-            return
-        await asyncio.sleep(0.05)
-    raise NotQuiet(f"{workers} workers are not ready within {START_SECONDS:.0f} s")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -50,6 +51,16 @@ class Scene:
                 return
             await asyncio.sleep(0.05)
         self.seen.append(f"/readyz says {status}, and nothing can be stored")
+
+
+async def until(holds: Callable[[], object], seconds: float) -> bool:
+    """Returns as soon as it holds: True; or after so many seconds: False."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        await asyncio.sleep(0.02)
+    return True
 
 
 Act = Callable[[Scene], Awaitable[None]]

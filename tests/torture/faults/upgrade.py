@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from tests.torture.client import Client
-from tests.torture.faults.fault import UNHURRIED, Load, Scene, fault
+from tests.torture.faults.fault import UNHURRIED, Load, Scene, fault, until
 from tests.torture.lane import Lane
 from tests.torture.points import POSTGRESQL
 from tests.torture.stage import free_port
@@ -139,12 +139,9 @@ async def upgrade_contracts(scene: Scene) -> None:
             lane.launch(name, tree=last)
         lane.remove("serve")
         lane.launch("serve")
-        for _ in range(600):
-            if lane.dead:
-                break
-            await asyncio.sleep(0.05)
+        await until(lambda: lane.dead, 30)
         scene.expect("serve" in lane.dead, "a program that the schema has left behind started all the same")
-        scene.expect(REFUSAL in lane.log.read_text(errors="replace"), "a refused program does not say why")
+        scene.expect(REFUSAL in lane.said, "a refused program does not say why")
         lane.remove("serve")
         lane.launch("serve", tree=following)
         await lane.ready()
