@@ -64,11 +64,13 @@ def move(source: Path, directory: Path, signature: Path | None = None) -> Path |
                 continue
         except FileNotFoundError:
             return None
+        kept = target.with_name(target.name + SUFFIX)
         if signature is not None:
             with suppress(FileExistsError, FileNotFoundError):
-                os.link(signature, target.with_name(target.name + SUFFIX))
+                os.link(signature, kept)
         source.unlink(missing_ok=True)
-        if signature is not None:
+        # from here the agency may use the name again, and puts the next answer's signature down first: that one stays
+        if signature is not None and _same_file(signature, kept):
             signature.unlink(missing_ok=True)
         return target
     return None

@@ -194,6 +194,9 @@ class FolderChannel:
             identity = _identity(os.fstat(descriptor))
             body = file.read(self._max_answer_bytes + 1)
         signature, signature_identity = signature_of(path)
+        if _identity_now(path) != identity:
+            # another worker put it away meanwhile: what was read beside it may be gone too, or be another answer's
+            return None
         if len(body) > self._max_answer_bytes:
             problem = f"larger than {self._max_answer_bytes} bytes"
             return Incoming(
@@ -219,17 +222,12 @@ class FolderChannel:
         source = self._root / IN / incoming.name
         signature: Path | None = source.with_name(source.name + SUFFIX)
         assert signature is not None
-        try:
-            if incoming.identity is not None and _identity(source.lstat()) != incoming.identity:
-                # the agency has put another answer under this name: it waits to be collected itself
-                return
-        except FileNotFoundError:
+        now = _identity_now(source)
+        if now is None or (incoming.identity is not None and now != incoming.identity):
+            # gone, or the agency has put another answer under this name, which waits to be collected itself
             return
-        try:
-            if _identity(signature.lstat()) != incoming.signature_identity:
-                # that of another answer, which comes next
-                signature = None
-        except FileNotFoundError:
+        if _identity_now(signature) != incoming.signature_identity:
+            # that of another answer, which comes next
             signature = None
         move(source, self._root / ARCHIVE / f"{datetime.now(UTC):%Y%m%d}" if accepted else self._root / FAIL, signature)
 
@@ -252,6 +250,14 @@ def signature_of(path: Path) -> tuple[str | None, tuple[int, ...] | None]:
 
 def _identity(status: os.stat_result) -> tuple[int, ...]:
     return status.st_ino, status.st_mtime_ns
+
+
+def _identity_now(path: Path) -> tuple[int, ...] | None:
+    """Which file bears this name; None when none does."""
+    try:
+        return _identity(path.lstat())
+    except FileNotFoundError:
+        return None
 
 
 def _is_complete(entry: os.DirEntry[str]) -> bool:
