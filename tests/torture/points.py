@@ -53,6 +53,9 @@ class Point:
     """Which one dies on PostgreSQL with Kafka; on SQLite it is always `serve`."""
     silent: bool = False
     """Many filings of such a round get no answer at all: an answer would heal what the death broke."""
+    by_reader: bool = False
+    """Passed when notices are read. All may be quiet before: a sweep delivers and takes up what a reader, on its way back into its
+    group, has not read yet."""
 
 
 POINTS = {
@@ -86,8 +89,22 @@ POINTS = {
         Point("answer_moving", BOTH, "the answer's file is in the archive and in the InBox", 3, "worker"),
         Point("starting", BOTH, "within the transaction of the start", 1),
         Point("kept_not_told", (POSTGRESQL,), "a document is kept, no notice of it is out", 4, "worker or serve"),
-        Point("taken_up", (POSTGRESQL,), "a kept document is taken up, its offset not finished", 4, "consume"),
-        Point("offset_not_committed", (POSTGRESQL,), "offsets are about to be committed", 1, "worker or consume"),
+        Point(
+            "taken_up",
+            (POSTGRESQL,),
+            "a kept document is taken up, its offset not finished",
+            4,
+            "consume",
+            by_reader=True,
+        ),
+        Point(
+            "offset_not_committed",
+            (POSTGRESQL,),
+            "offsets are about to be committed",
+            1,
+            "worker or consume",
+            by_reader=True,
+        ),
         Point("migration", BOTH, "between two statements of a migration", 30),
         Point("archive_written", BOTH, "an archive file is written, the database does not say so", 3),
         Point("removal_not_committed", BOTH, "an ended filing is removed, not committed", 3),

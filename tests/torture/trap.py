@@ -40,6 +40,11 @@ class Trap:
         """Whether the armed point was passed as often as asked."""
         return self._bytes[1] == 1
 
+    @property
+    def left(self) -> int:
+        """How often the armed point must still be passed."""
+        return self._bytes[0]
+
     def due(self, point: str) -> bool:
         """Called at a point: whether this is the pass to die at."""
         left = self._bytes[0]
