@@ -54,8 +54,8 @@ class Point:
     silent: bool = False
     """Many filings of such a round get no answer at all: an answer would heal what the death broke."""
     by_reader: bool = False
-    """Passed when notices are read. All may be quiet before: a sweep delivers and takes up what a reader, on its way back into its
-    group, has not read yet."""
+    """Passed when notices are read. All may be quiet before: what a reader, on its way back into its group, has not read yet is
+    swept up."""
 
 
 POINTS = {
