@@ -12,8 +12,9 @@ from tests.torture import upkeep
 from tests.torture.client import Request
 from tests.torture.filings import CUSTOMS, GOOD, INSPECTION, RETURNED, SMOOTH, WHOLLY_SILENT, Filing, draw
 from tests.torture.lane import Lane, NotQuiet
-from tests.torture.oracle import Case, census, quiet, verdict
+from tests.torture.oracle import Case, census, verdict
 from tests.torture.points import POINTS, TIDYING, Point
+from tests.torture.quiet import quiet
 
 ROUND_SECONDS = 120.0
 """A point that is not passed by then, all being quiet, was not reached."""

@@ -3,24 +3,18 @@ broken promise."""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
-import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.torture import operators
 from tests.torture.client import Request
 from tests.torture.filings import KINDS, Filing, combined
-from tests.torture.lane import Lane, NotQuiet
+from tests.torture.lane import Lane
 from tests.torture.sealed import opener
-from tests.torture.views import Books, books, marks, waiting_files
-
-OPERATORS_EVERY = 6
-"""Looks between two visits of the operators, who settle what an agency that counts every copy leaves in doubt."""
+from tests.torture.views import Books, books, marks
 
 
 @dataclass
@@ -111,57 +105,6 @@ async def held(lane: Lane, references: list[str]) -> Held:
         Counter(dict(answers)),
         acts,  # type: ignore[arg-type]
     )
-
-
-async def quiet(lane: Lane, cases: Sequence[Case], seconds: float | None = None) -> None:
-    """Waits until everybody was answered, nothing is under way, and every case stands where the model says. Raises NotQuiet."""
-    seconds = lane.patience if seconds is None else seconds
-    deadline = time.monotonic() + seconds
-    looked = 0
-    while True:
-        if lane.revive():
-            await lane.ready()
-        open_ = await under_way(lane, cases)
-        if not open_:
-            return
-        looked += 1
-        if not lane.deduplicates and looked % OPERATORS_EVERY == 0:
-            await operators.clear_doubts(lane)
-        if time.monotonic() > deadline:
-            raise NotQuiet(f"not quiet after {seconds:.0f} s: " + "; ".join(open_[:6]))
-        await asyncio.sleep(0.05)
-
-
-async def under_way(lane: Lane, cases: Sequence[Case]) -> list[str]:
-    """What still has to happen, in words."""
-    waiting = [f"{case.reference} has no answer" for case in cases for each in case.requests if not _settled(each)]
-    if waiting:
-        return waiting
-    references = [case.reference for case in cases]
-    found = await lane.database.rows(
-        f"SELECT reference, status FROM declaration WHERE reference IN ({marks(references)})", *references
-    )
-    stands = dict(found)
-    for case in cases:
-        end = case.ends()[0]
-        now = stands.get(case.reference, "missing")
-        if now != end and not (case.unsure and now == "missing"):
-            waiting.append(f"{case.reference} is {now} and not {end}")
-    if waiting:
-        return waiting
-    if found := await lane.database.rows("SELECT message_id, attempts FROM outbox"):
-        return [f"{len(found)} messages in the outbox, tried {[row[1] for row in found]} times"]
-    if found := await lane.database.rows("SELECT id FROM inbox WHERE state = 'received'"):
-        return [f"{len(found)} documents not taken up"]
-    for agency in KINDS:
-        if unsent := books(lane.books_dir, agency, references).unsent:
-            waiting.append(f"{unsent} answers of {agency} not handed over")
-        waiting += waiting_files(lane.directory / "exchange" / agency)
-    return waiting
-
-
-def _settled(request: Request) -> bool:
-    return request.answered or bool(request.troubles)
 
 
 async def verdict(lane: Lane, cases: Sequence[Case], deaths: int = 0) -> list[str]:
@@ -280,13 +223,9 @@ def _arrived(have: Held, agencies: dict[str, Books]) -> Iterable[str]:
 def _answered(have: Held, agencies: dict[str, Books]) -> Iterable[str]:
     """Every answer an agency gave is taken once: as many as it gave different ones."""
     for row in have.messages:
-        given = {
-            said.sha256
-            for said in agencies[row[3]].answers
-            if said.message_key in (row[0], row[5]) and said.sound and said.sent
-        }
-        if len(given) != have.answers[row[0]]:
-            yield f"{row[4]} v{row[2]} {row[3]}: {len(given)} different answers given, {have.answers[row[0]]} taken"
+        given = agencies[row[3]].given(row[0], row[5])
+        if given != have.answers[row[0]]:
+            yield f"{row[4]} v{row[2]} {row[3]}: {given} different answers given, {have.answers[row[0]]} taken"
 
 
 async def _documents(lane: Lane, agencies: dict[str, Books]) -> Iterable[str]:

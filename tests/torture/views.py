@@ -86,6 +86,10 @@ class Books:
     def unsent(self) -> int:
         return sum(not answer.sent for answer in self.answers)
 
+    def given(self, *keys: str) -> int:
+        """How many different sound answers it handed over to the message it knows by one of these."""
+        return len({said.sha256 for said in self.answers if said.message_key in keys and said.sound and said.sent})
+
 
 def books(directory: Path, agency: str, references: list[str] | None = None) -> Books:
     """The simulator's state, read from its own file."""

@@ -13,8 +13,9 @@ from tests.torture.campaign import SABOTAGED_PATIENCE
 from tests.torture.filings import Filing
 from tests.torture.kills import Rounds
 from tests.torture.lane import Lane, NotQuiet
-from tests.torture.oracle import Case, census, quiet
+from tests.torture.oracle import Case, census
 from tests.torture.points import BOTH
+from tests.torture.quiet import quiet
 from tests.torture.stage import Stage
 
 TEST_SECONDS = 600
