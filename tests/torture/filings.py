@@ -35,8 +35,8 @@ SMOOTH = "A00"
 """The last three characters of a reference choose the agencies' script (rehearsal); these choose none."""
 GOOD = ("X05", "X10", "X11", "X12", "X13", "X14", "X16", "X18", "X19", "X21")
 """Scripts that both agencies end with `closed`; what happens on the way differs."""
-WHOLLY_SILENT = "X08"
-SILENT = ("X07", WHOLLY_SILENT, WHOLLY_SILENT)
+ONE_ANSWER, WHOLLY_SILENT = "X07", "X08"
+SILENT = (ONE_ANSWER, WHOLLY_SILENT, WHOLLY_SILENT)
 """One answer and then nothing; nothing at all: what the window alone did is all there is to see."""
 LEG_ENDS: dict[str, dict[str, str]] = {
     CUSTOMS: {"X01": "rejected", "X03": "rejected", "X07": "stored", "X08": "sent", "X15": "cancelled"},

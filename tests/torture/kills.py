@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from tests.torture import upkeep
 from tests.torture.client import Request
-from tests.torture.filings import CUSTOMS, GOOD, INSPECTION, RETURNED, SMOOTH, WHOLLY_SILENT, Filing, draw
+from tests.torture.filings import CUSTOMS, GOOD, INSPECTION, RETURNED, SMOOTH, Filing, draw
 from tests.torture.lane import Lane, NotQuiet
 from tests.torture.oracle import Case, census, verdict
 from tests.torture.points import POINTS, TIDYING, Point
@@ -125,9 +125,9 @@ class Rounds:
                 return
 
     def _script(self, point: Point) -> str:
-        """For the filings that a point counts on: silent, or at least not so."""
-        if point.silent and self._dice.random() < 0.5:
-            return WHOLLY_SILENT
+        """For the filings that a point counts on: the point's own, or one with answers."""
+        if point.script and self._dice.random() < 0.5:
+            return point.script
         return self._dice.choice((*[SMOOTH] * 8, *GOOD, *sorted(RETURNED)))
 
     async def _during_upkeep(self, name: str, passes: int, cases: list[Case]) -> None:

@@ -34,6 +34,7 @@ import gateway.outcome
 import gateway.receive
 import gateway.retention
 import gateway.wiring
+from tests.torture.filings import ONE_ANSWER, WHOLLY_SILENT
 from tests.torture.trap import Trap, die
 
 TIDYING = ("archive_written", "removal_not_committed", "removal_committed")
@@ -51,8 +52,8 @@ class Point:
     passes: int = 2
     program: str = "serve"
     """Which one dies on PostgreSQL with Kafka; on SQLite it is always `serve`."""
-    silent: bool = False
-    """Many filings of such a round get no answer at all: an answer would heal what the death broke."""
+    script: str = ""
+    """What many filings of such a round get, few answers or none: one more would heal what the death broke."""
     by_reader: bool = False
     """Passed when notices are read. All may be quiet before: what a reader, on its way back into its group, has not read yet is
     swept up."""
@@ -75,15 +76,22 @@ POINTS = {
             "the exchange file is visible, its writer does not know it yet",
             2,
             "worker",
-            silent=True,
+            script=WHOLLY_SILENT,
         ),
-        Point("agency_replied", BOTH, "the agency took the message, nothing recorded", 3, "worker", silent=True),
-        Point("before_record_commit", BOTH, "the record is written, not committed", 3, "worker", silent=True),
-        Point("after_record", BOTH, "the record is committed", 3, "worker", silent=True),
+        Point(
+            "agency_replied", BOTH, "the agency took the message, nothing recorded", 3, "worker", script=WHOLLY_SILENT
+        ),
+        Point("before_record_commit", BOTH, "the record is written, not committed", 3, "worker", script=WHOLLY_SILENT),
+        Point("after_record", BOTH, "the record is committed", 3, "worker", script=WHOLLY_SILENT),
         Point("answer_read", BOTH, "an answer is read at the HTTP door", 4),
         Point("answer_collected", BOTH, "answers are collected from a folder or a topic", 2, "worker"),
         Point(
-            "before_answer_commit", BOTH, "an answer and what follows from it are written, not committed", 4, "consume"
+            "before_answer_commit",
+            BOTH,
+            "an answer and what follows from it are written, not committed",
+            4,
+            "consume",
+            script=ONE_ANSWER,
         ),
         Point("answer_committed", BOTH, "an answer is committed, not acknowledged", 4, "worker or serve"),
         Point("answer_moving", BOTH, "the answer's file is in the archive and in the InBox", 3, "worker"),

@@ -86,7 +86,7 @@ def status_in_a_second_transaction() -> None:
             if taken is self:
                 KEPT.append(
                     asyncio.ensure_future(
-                        later_write(of, lambda c, o=of, a=agency, n=now, t=taken: settle_all(c, o, a, n, t))
+                        later_write(of, lambda c, o=of, a=agency, n=now, t=taken: settle_all(c, o, a, n, t), 0.5)
                     )
                 )
         announce(self, window)
