@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -43,39 +44,36 @@ def in_another_thread(act: Any, *args: Any) -> None:
         pool.submit(act, *args).result(10)
 
 
-def test_an_answer_that_another_worker_puts_away_meanwhile_is_not_read_without_its_signature(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    here, there = FolderChannel("customs", tmp_path), FolderChannel("customs", tmp_path)
-    put(tmp_path, NAME, b"<one/>")
+def put_away_between_two_looks(
+    root: Path, monkeypatch: pytest.MonkeyPatch, then: Callable[[], None] = lambda: None
+) -> list[Incoming]:
+    """What one worker collects when another puts the answer away after it was opened, before its signature is looked for."""
+    here, there = FolderChannel("customs", root), FolderChannel("customs", root)
+    put(root, NAME, b"<one/>")
     (taken,) = collect(there)
     look = folder.signature_of
 
     def late(path: Path) -> Any:
         in_another_thread(finish, there, taken)
+        then()
         return look(path)
 
-    monkeypatch.setattr(folder, "signature_of", late)
-    assert collect(here) == []
+    with monkeypatch.context() as patched:
+        patched.setattr(folder, "signature_of", late)
+        return collect(here)
+
+
+def test_an_answer_that_another_worker_puts_away_meanwhile_is_not_read_without_its_signature(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert put_away_between_two_looks(tmp_path, monkeypatch) == []
 
 
 def test_nor_with_the_signature_of_the_next_answer_of_that_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here, there = FolderChannel("customs", tmp_path), FolderChannel("customs", tmp_path)
-    put(tmp_path, NAME, b"<one/>")
-    (taken,) = collect(there)
-    look = folder.signature_of
-
-    def late(path: Path) -> Any:
-        in_another_thread(finish, there, taken)
-        put(tmp_path, NAME, b"<two/>")
-        return look(path)
-
-    monkeypatch.setattr(folder, "signature_of", late)
-    assert collect(here) == []
-    monkeypatch.undo()
-    (two,) = collect(here)
+    assert put_away_between_two_looks(tmp_path, monkeypatch, lambda: put(tmp_path, NAME, b"<two/>")) == []
+    (two,) = collect(FolderChannel("customs", tmp_path))
     assert (two.body, two.signature) == (b"<two/>", "signature of <two/>")
 
 
