@@ -211,6 +211,10 @@ class Lane:
             program.again()
         return dead
 
+    def by_topic(self, agency: str) -> bool:
+        """Whether the agency is reached over two topics."""
+        return self.agency_urls.get(agency, "").startswith("kafka")
+
     @property
     def said(self) -> str:
         """All its programs' log."""

@@ -186,7 +186,7 @@ def _sent(lane: Lane, have: Held, agencies: dict[str, Books], deaths: int) -> It
             if copy.effects != 1 and state != "rejected":
                 yield f"{name}: {copy.effects} effects"
             # at a topic's reader a cut connection (X21) is the same message taken twice
-            twice = reference.endswith("X21") and lane.agency_urls.get(agency, "").startswith("kafka")
+            twice = reference.endswith("X21") and lane.by_topic(agency)
             # a shown doubt (a connection cut, an agency that could not be asked in time) explains repetitions too
             if copy.received > 1 + deaths + twice and "outcome_unknown" not in codes:
                 yield f"{name}: arrived {copy.received} times over {deaths} deaths"

@@ -53,7 +53,7 @@ async def under_way(lane: Lane, cases: Sequence[Case]) -> list[str]:
         if book.unsent:
             waiting.append(f"{book.unsent} answers of {agency} not handed over")
         waiting += waiting_files(lane.directory / "exchange" / agency)
-        if lane.agency_urls.get(agency, "").startswith("kafka"):
+        if lane.by_topic(agency):
             waiting += await _in_topic(lane, book)
     if found := await lane.database.rows("SELECT id FROM inbox WHERE state = 'received'"):
         waiting.append(f"{len(found)} documents not taken up")
@@ -88,8 +88,5 @@ async def _in_topic(lane: Lane, book: Books) -> list[str]:
             f"SELECT message_id, count(*) FROM answer WHERE message_id IN ({marks(ids)}) GROUP BY message_id", *ids
         )
     )
-    return [
-        f"{book.given(id_)} answers to {id_} given, {taken.get(id_, 0)} taken"
-        for id_ in ids
-        if book.given(id_) > taken.get(id_, 0)
-    ]
+    counts = [(id_, book.given(id_), taken.get(id_, 0)) for id_ in ids]
+    return [f"{given} answers to {id_} given, {took} taken" for id_, given, took in counts if given > took]

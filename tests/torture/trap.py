@@ -47,7 +47,7 @@ class Trap:
 
     def due(self, point: str) -> bool:
         """Called at a point: whether this is the pass to die at."""
-        left = self._bytes[0]
+        left = self.left
         if not left or self._bytes[NAME_AT : NAME_AT + NAME_BYTES].rstrip(b"\0") != point.encode():
             return False
         self._bytes[0] = left - 1
